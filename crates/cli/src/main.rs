@@ -1,0 +1,3 @@
+//! The doorward command.
+
+fn main() {}

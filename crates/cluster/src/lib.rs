@@ -1,0 +1,1 @@
+//! The Kubernetes side: aws-auth, kubeconfig and webhook configuration files.

@@ -1,0 +1,1 @@
+//! Real SDKs against a running server; not a default member.

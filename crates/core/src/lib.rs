@@ -1,0 +1,1 @@
+//! The rules of EKS access management, as pure functions of values.

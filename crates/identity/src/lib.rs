@@ -1,0 +1,1 @@
+//! Who is calling: tokens, the local directory of IAM and STS.

@@ -1,0 +1,1 @@
+//! The HTTP edge: EKS, STS and IAM APIs, webhooks and operations.

@@ -1,0 +1,1 @@
+//! AWS Signature Version 4: canonical request, signing and verification, without IO.

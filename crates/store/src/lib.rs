@@ -1,0 +1,1 @@
+//! A small key-value contract with revisions and watch, on SQLite.
