@@ -1,1 +1,10 @@
 //! The rules of EKS access management, as pure functions of values.
+//!
+//! Everything that decides access on one cluster at one moment is a World, an immutable value. What Doorward
+//! answers, and what its tools say about a cluster, are functions of Worlds; there is no second copy of any rule. This
+//! crate knows no network, file, clock or environment: time, ids and randomness are arguments.
+
+pub mod account_id;
+pub mod arn;
+pub mod partition;
+pub mod principal;
