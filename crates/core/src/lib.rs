@@ -6,5 +6,8 @@
 
 pub mod account_id;
 pub mod arn;
+pub mod aws_auth;
+pub mod cluster_name;
 pub mod partition;
 pub mod principal;
+pub mod username;
