@@ -22,6 +22,9 @@ pub struct World {
     /// Entries without a unique id, by path-less ARN in lower case: how callers are recognised otherwise.
     by_canonical_arn: imbl::HashMap<Box<str>, Arc<AccessEntry>>,
     aws_auth: Arc<AwsAuth>,
+    /// Whoever registered the cluster, if that makes an administrator: counts in the mode CONFIG_MAP alone, where no
+    /// entry can say it.
+    creator: Option<PrincipalId>,
     catalogue: &'static Catalogue,
 }
 
@@ -34,6 +37,7 @@ impl World {
             by_id: imbl::HashMap::new(),
             by_canonical_arn: imbl::HashMap::new(),
             aws_auth: Arc::default(),
+            creator: None,
             catalogue: Catalogue::built_in(),
         }
     }
@@ -79,14 +83,17 @@ impl World {
         self.by_id.get(id)
     }
 
+    /// The entry without a unique id that a path-less ARN belongs to.
+    pub fn entry_by_canonical_arn(&self, canonical: &str) -> Option<&Arc<AccessEntry>> {
+        if self.by_canonical_arn.is_empty() {
+            return None;
+        }
+        self.by_canonical_arn.get(canonical.to_ascii_lowercase().as_str())
+    }
+
     /// The entry that a verified caller comes in by: by unique id; by path-less ARN only for entries that have none.
     pub fn entry_of_caller(&self, caller: &Principal) -> Option<&Arc<AccessEntry>> {
-        self.by_id.get(&caller.id).or_else(|| {
-            if self.by_canonical_arn.is_empty() {
-                return None;
-            }
-            self.by_canonical_arn.get(canonical_key(&caller.canonical).as_str())
-        })
+        self.by_id.get(&caller.id).or_else(|| self.entry_by_canonical_arn(caller.canonical.as_str()))
     }
 
     /// The World with another authentication mode. Whether the change is legal is for
@@ -94,6 +101,17 @@ impl World {
     #[must_use]
     pub fn with_mode(&self, mode: AuthenticationMode) -> Self {
         Self { mode, ..self.clone() }
+    }
+
+    /// Whether the caller is whoever registered the cluster, as far as that makes an administrator.
+    pub fn is_creator(&self, caller: &Principal) -> bool {
+        self.creator.as_ref() == Some(&caller.id)
+    }
+
+    /// The World with another creator, none if creating the cluster gives no access.
+    #[must_use]
+    pub fn with_creator(&self, creator: Option<PrincipalId>) -> Self {
+        Self { creator, ..self.clone() }
     }
 
     /// The World with another aws-auth.

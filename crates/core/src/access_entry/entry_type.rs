@@ -73,7 +73,10 @@ impl EntryType {
     }
 
     /// The username when the request names none. A role's default drops the path, as the session's ARN does.
-    pub fn default_username(self, principal: &PrincipalArn) -> Template {
+    ///
+    /// # Errors
+    /// If the principal's own path reads like a placeholder: nobody could be told apart by such a name.
+    pub fn default_username(self, principal: &PrincipalArn) -> Result<Template, AccessEntryError> {
         let text = match self {
             Self::Standard if principal.kind() == PrincipalKind::Role => format!(
                 "arn:{}:sts::{}:assumed-role/{}/{{{{SessionName}}}}",
@@ -85,7 +88,7 @@ impl EntryType {
             Self::Ec2Linux | Self::Ec2Windows | Self::Ec2 => "system:node:{{EC2PrivateDNSName}}".to_owned(),
             Self::FargateLinux | Self::HybridLinux | Self::HyperpodLinux => "system:node:{{SessionName}}".to_owned(),
         };
-        Template::known(text)
+        Template::parse(&text).map_err(|error| AccessEntryError::Username(error.to_string()))
     }
 
     /// The groups when the request names none.

@@ -17,9 +17,7 @@ pub enum AccessEntryError {
     #[error("The principalArn parameter format is not valid")]
     PrincipalFormat,
     /// A role of an AWS service.
-    #[error(
-        "The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role"
-    )]
+    #[error("The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role")]
     ServiceLinkedRole,
     /// No such role or user.
     #[error("The specified principalArn is invalid: invalid principal.")]
@@ -40,7 +38,9 @@ pub enum AccessEntryError {
     #[error("The specified username is invalid: setting username is not allowed when the type is \"{0}\"")]
     UsernameNotAllowed(EntryType),
     /// A node's groups come from its type.
-    #[error("The specified kubernetesGroups is invalid: setting kubernetesGroups is not allowed when the type is \"{0}\"")]
+    #[error(
+        "The specified kubernetesGroups is invalid: setting kubernetesGroups is not allowed when the type is \"{0}\""
+    )]
     GroupsNotAllowed(EntryType),
     /// A username of the system's or of AWS's.
     #[error("The username must not begin with {0}")]
@@ -96,6 +96,8 @@ pub enum AccessEntryError {
     )]
     NotFound,
     /// The mode does not know entries.
-    #[error("The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.")]
+    #[error(
+        "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation."
+    )]
     Mode,
 }

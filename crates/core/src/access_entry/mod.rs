@@ -56,9 +56,20 @@ impl AccessEntry {
     /// Makes an entry of a checked request.
     ///
     /// `principal_id` is the unique id that the directory gives, `id` the last segment of the entry's ARN.
-    pub fn new(request: NewAccessEntry, principal_id: Option<PrincipalId>, id: String, now: Timestamp) -> Self {
-        let username = request.username.unwrap_or_else(|| request.r#type.default_username(&request.principal_arn));
-        Self {
+    ///
+    /// # Errors
+    /// If no default username can be made of the principal.
+    pub fn new(
+        request: NewAccessEntry,
+        principal_id: Option<PrincipalId>,
+        id: String,
+        now: Timestamp,
+    ) -> Result<Self, AccessEntryError> {
+        let username = match request.username {
+            Some(username) => username,
+            None => request.r#type.default_username(&request.principal_arn)?,
+        };
+        Ok(Self {
             kubernetes_groups: request.kubernetes_groups.unwrap_or_else(|| request.r#type.default_groups()),
             principal_arn: request.principal_arn,
             principal_id,
@@ -69,7 +80,7 @@ impl AccessEntry {
             created_at: now,
             modified_at: now,
             access_policies: BTreeMap::new(),
-        }
+        })
     }
 
     /// The entry after `UpdateAccessEntry`. What the request leaves out stays; an empty list of groups clears them.

@@ -7,7 +7,7 @@ use super::error::AccessEntryError;
 use super::tags::{Tags, checked_tags};
 use crate::account_id::AccountId;
 use crate::principal::{PrincipalArn, PrincipalKind};
-use crate::username::Template;
+use crate::username::{EntryUsernameError, Template};
 
 /// Prefixes that neither a username nor a group of an entry may have. The list is closed: `sts:` for one passes.
 const RESERVED_PREFIXES: [&str; 5] = ["system:", "eks:", "aws:", "amazon:", "iam:"];
@@ -41,8 +41,8 @@ impl NewAccessEntry {
     ) -> Result<Self, AccessEntryError> {
         let principal_arn = entry_principal(principal_arn)?;
         let name = r#type.unwrap_or(EntryType::Standard.name());
-        let r#type = EntryType::from_name(name)
-            .ok_or_else(|| AccessEntryError::UnknownType(crate::arn::printable(name)))?;
+        let r#type =
+            EntryType::from_name(name).ok_or_else(|| AccessEntryError::UnknownType(crate::arn::printable(name)))?;
         if principal_arn.is_service_linked_role() {
             return Err(AccessEntryError::ServiceLinkedRole);
         }
@@ -115,8 +115,11 @@ fn checked_username(text: &str) -> Result<Template, AccessEntryError> {
         return Err(AccessEntryError::Username("it must have 1 to 1024 printable characters".to_owned()));
     }
     let template = Template::parse(text).map_err(|error| AccessEntryError::Username(error.to_string()))?;
-    template.check_for_entry()?;
-    Ok(template)
+    match template.check_for_entry() {
+        Ok(()) => Ok(template),
+        Err(EntryUsernameError::NoColon { .. }) => Err(AccessEntryError::UsernameWithoutColon),
+        Err(error) => Err(AccessEntryError::Username(error.to_string())),
+    }
 }
 
 fn checked_groups(groups: &[String]) -> Result<Vec<String>, AccessEntryError> {

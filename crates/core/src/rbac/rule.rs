@@ -123,8 +123,7 @@ mod tests {
     fn a_rule_limited_to_names_does_not_cover_lists() {
         let named = PolicyRule { resource_names: strings(&["a"]), ..rule(&[""], &["secrets"], &["*"]) };
         assert!(!named.covers(&ask("list", "", "secrets")));
-        let get =
-            ResourceAttributes { verb: "get", resource: "secrets", name: "a", ..ResourceAttributes::default() };
+        let get = ResourceAttributes { verb: "get", resource: "secrets", name: "a", ..ResourceAttributes::default() };
         assert!(named.covers(&Attributes::Resource(get)));
         assert!(!named.covers(&Attributes::Resource(ResourceAttributes { name: "b", ..get })));
     }
