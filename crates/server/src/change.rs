@@ -6,7 +6,8 @@
 use doorward_core::access_entry::AccessEntry;
 use doorward_core::cluster_name::ClusterName;
 use doorward_core::principal::PrincipalArn;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use doorward_identity::directory::{Change as DirectoryChange, Object};
+use doorward_store::{Document, DocumentError, Item, Key, KeyError};
 use serde_json::Value;
 
 use crate::cluster_record::ClusterRecord;
@@ -19,7 +20,7 @@ const SCHEMA: u32 = 1;
 #[derive(Clone, Debug)]
 pub enum Change {
     /// An object of the local directory.
-    Directory(doorward_identity::Change),
+    Directory(DirectoryChange),
     /// A registered cluster.
     PutCluster(Box<ClusterRecord>),
     /// A cluster that is no longer registered.
@@ -34,21 +35,16 @@ pub enum Change {
     DeleteUpdate(ClusterName, String),
 }
 
-/// A stored value with the version of its form.
-#[derive(Serialize, Deserialize)]
-struct Stored<T> {
-    schema: u32,
-    #[serde(flatten)]
-    record: T,
-}
-
 impl Change {
     /// The key of the object.
-    pub fn key(&self) -> String {
+    ///
+    /// # Errors
+    /// If a name is too long for a key.
+    pub fn key(&self) -> Result<Key, KeyError> {
         match self {
-            Self::Directory(change) => change.key(),
-            Self::PutCluster(record) => cluster_key(&record.name),
-            Self::DeleteCluster(name) => cluster_key(name),
+            Self::Directory(change) => Key::new(&change.key().to_string()),
+            Self::PutCluster(record) => Key::of(["clusters", record.name.as_str()]),
+            Self::DeleteCluster(name) => Key::of(["clusters", name.as_str()]),
             Self::PutEntry(cluster, entry) => entry_key(cluster, &entry.principal_arn),
             Self::DeleteEntry(cluster, principal) => entry_key(cluster, principal),
             Self::PutUpdate(cluster, update) => update_key(cluster, &update.id),
@@ -56,71 +52,70 @@ impl Change {
         }
     }
 
-    /// The value to store, none for a removal.
+    /// What to store, none for a removal.
     ///
     /// # Errors
-    /// If a record has no JSON form, which none of them lacks.
-    pub fn value(&self) -> Result<Option<Value>, serde_json::Error> {
+    /// If the object is larger than the store takes.
+    pub fn document(&self) -> Result<Option<Document>, DocumentError> {
         match self {
-            Self::Directory(change) => change.value(),
-            Self::PutCluster(record) => stored(record).map(Some),
-            Self::PutEntry(_, entry) => stored(entry).map(Some),
-            Self::PutUpdate(_, update) => stored(update).map(Some),
-            Self::DeleteCluster(_) | Self::DeleteEntry(..) | Self::DeleteUpdate(..) => Ok(None),
+            Self::Directory(DirectoryChange::Put(object)) => {
+                let stored = object.to_stored().map_err(|error| DocumentError::Json(error.to_string()))?;
+                Document::from_json(doorward_identity::directory::SCHEMA, &stored).map(Some)
+            }
+            Self::PutCluster(record) => Document::encode(SCHEMA, record).map(Some),
+            Self::PutEntry(_, entry) => Document::encode(SCHEMA, entry).map(Some),
+            Self::PutUpdate(_, update) => Document::encode(SCHEMA, update).map(Some),
+            Self::Directory(DirectoryChange::Delete(_))
+            | Self::DeleteCluster(_)
+            | Self::DeleteEntry(..)
+            | Self::DeleteUpdate(..) => Ok(None),
         }
     }
 
     /// Reads an object back from the store; `None` for keys that are of no interest here, such as the history's.
     ///
     /// # Errors
-    /// If the value is not what this version writes.
-    pub fn from_stored(key: &str, value: Value) -> Result<Option<Self>, String> {
-        if key.starts_with("iam/") {
-            return doorward_identity::Change::from_stored(key, value).map(|change| Some(Self::Directory(change)));
+    /// Says what is wrong if the value is not what this version writes.
+    pub fn from_stored(item: &Item) -> Result<Option<Self>, String> {
+        let document = &item.value.document;
+        let segments: Vec<String> = item.key.segments().collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if let ["iam", ..] = segments.as_slice() {
+            let object = Object::from_stored(document.json().as_bytes()).map_err(|error| error.to_string())?;
+            return Ok(Some(Self::Directory(DirectoryChange::Put(object))));
         }
-        let mut segments = key.splitn(4, '/');
-        let ("clusters", Some(name)) = (segments.next().unwrap_or_default(), segments.next()) else { return Ok(None) };
+        let ["clusters", name, below @ ..] = segments.as_slice() else { return Ok(None) };
+        if document.schema() != SCHEMA {
+            return Err(format!("its schema is {}, this version reads schema {SCHEMA}", document.schema()));
+        }
         let cluster = ClusterName::parse(name).map_err(|error| error.to_string())?;
-        match (segments.next(), segments.next()) {
-            (None, None) => Ok(Some(Self::PutCluster(Box::new(unstored(value)?)))),
-            (Some("entries"), Some(_)) => Ok(Some(Self::PutEntry(cluster, Box::new(unstored(value)?)))),
-            (Some("updates"), Some(_)) => Ok(Some(Self::PutUpdate(cluster, unstored(value)?))),
+        let read = |error: DocumentError| error.to_string();
+        match below {
+            [] => Ok(Some(Self::PutCluster(Box::new(document.decode().map_err(read)?)))),
+            ["entries", _] => Ok(Some(Self::PutEntry(cluster, Box::new(document.decode().map_err(read)?)))),
+            ["updates", _] => Ok(Some(Self::PutUpdate(cluster, document.decode().map_err(read)?))),
             _ => Ok(None),
         }
     }
 
-    /// What the history says of the object after the change: as stored, with secrets left out.
+    /// What the history says of the object after the change: as stored, with secrets left out; null for a removal.
     pub fn for_history(&self) -> Value {
         match self {
-            Self::Directory(change) => change.for_history(),
+            Self::Directory(DirectoryChange::Put(object)) => {
+                object.to_redacted().ok().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
+            }
             Self::PutCluster(record) => serde_json::to_value(record.without_secrets()).unwrap_or_default(),
-            _ => self.value().ok().flatten().unwrap_or_default(),
+            Self::PutEntry(_, entry) => serde_json::to_value(entry).unwrap_or_default(),
+            Self::PutUpdate(_, update) => serde_json::to_value(update).unwrap_or_default(),
+            _ => Value::Null,
         }
     }
 }
 
-fn cluster_key(name: &ClusterName) -> String {
-    format!("clusters/{name}")
+fn entry_key(cluster: &ClusterName, principal: &PrincipalArn) -> Result<Key, KeyError> {
+    Key::of(["clusters", cluster.as_str(), "entries", principal.as_str()])
 }
 
-fn entry_key(cluster: &ClusterName, principal: &PrincipalArn) -> String {
-    // A path holds slashes, which separate the segments of keys.
-    format!("clusters/{cluster}/entries/{}", doorward_sigv4::query::encode(principal.as_str()))
-}
-
-fn update_key(cluster: &ClusterName, id: &str) -> String {
-    format!("clusters/{cluster}/updates/{id}")
-}
-
-fn stored<T: Serialize>(record: &T) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(Stored { schema: SCHEMA, record })
-}
-
-fn unstored<T: DeserializeOwned>(mut value: Value) -> Result<T, String> {
-    // Taken off by hand: a flattened record could not refuse unknown fields.
-    let schema = value.as_object_mut().and_then(|object| object.remove("schema"));
-    match schema.as_ref().and_then(Value::as_u64) {
-        Some(1) => serde_json::from_value(value).map_err(|error| error.to_string()),
-        other => Err(format!("its schema is {other:?}, this version reads schema {SCHEMA}")),
-    }
+fn update_key(cluster: &ClusterName, id: &str) -> Result<Key, KeyError> {
+    Key::of(["clusters", cluster.as_str(), "updates", id])
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use doorward_core::cluster_name::ClusterName;
-use doorward_store::{Key, Store, StoreError, Txn, TxnOutcome, Write};
+use doorward_store::{Document, DocumentError, Key, KeyError, Outcome, Prefix, Store, StoreError, Txn};
+use doorward_identity::directory::Change as DirectoryChange;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
@@ -50,13 +51,11 @@ impl Engine {
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, ServerError> {
         let mut view = View::default();
         // Clusters come before what belongs to them, because keys are sorted.
-        for prefix in ["iam/", "clusters/"] {
-            for item in store.list(prefix).await?.items {
-                let key = item.key.as_str().to_owned();
-                let value = serde_json::from_slice(&item.value)
-                    .map_err(|error| ServerError::Record { key: key.clone(), problem: error.to_string() })?;
-                let change = Change::from_stored(&key, value)
-                    .map_err(|problem| ServerError::Record { key: key.clone(), problem })?;
+        for root in ["iam", "clusters"] {
+            let root = Key::new(root).map_err(WriteError::from)?;
+            for item in store.list(&Prefix::below(&root)).await?.items {
+                let change = Change::from_stored(&item)
+                    .map_err(|problem| ServerError::Record { key: item.key.to_string(), problem })?;
                 if let Some(change) = change {
                     view = view.after(&change);
                 }
@@ -86,8 +85,12 @@ impl Engine {
     }
 
     /// Whether the store answers.
+    ///
+    /// # Errors
+    /// The store's own, if it does not.
     pub async fn store_health(&self) -> Result<(), StoreError> {
-        self.store.list("meta/").await.map(|_| ())
+        let probe = Key::new("meta/probe").map_err(|_| StoreError::Closed)?;
+        self.store.get(&probe).await.map(|_| ())
     }
 
     /// Plans a change on the current View, commits it and publishes it.
@@ -103,32 +106,34 @@ impl Engine {
         plan: impl FnOnce(&View) -> Result<(T, Vec<Change>), E>,
     ) -> Result<T, E>
     where
-        E: From<StoreError>,
+        E: From<WriteError>,
     {
         let turn = Arc::clone(&self.writer).lock_owned().await;
         let before = self.view.load_full();
         let (outcome, changes) = plan(&before)?;
-        if changes.is_empty() {
-            return Ok(outcome);
+        // A store takes so many writes in one transaction. Only the removal of a cluster has more, and it removes the
+        // cluster last, so that nothing of it is left behind whenever it is cut off.
+        let mut transactions = Vec::new();
+        for (number, part) in changes.chunks(MAX_CHANGES).enumerate() {
+            transactions.push((transaction(&before, &event, number, part)?, part.to_vec()));
         }
-        let txn = transaction(&before, &event, &changes)?;
         let (store, view, clusters_changed) =
             (Arc::clone(&self.store), Arc::clone(&self.view), self.clusters_changed.clone());
         let committed = tokio::spawn(async move {
-            let committed = store.txn(txn).await;
-            if let Ok(TxnOutcome::Committed(_)) = committed {
-                publish(&view, &changes);
+            let _turn = turn;
+            for (txn, changes) in transactions {
+                match store.txn(txn).await? {
+                    Outcome::Committed(_) => publish(&view, &changes),
+                    Outcome::Conflict { key, .. } => return Err(WriteError::Conflict(key)),
+                }
                 if changes.iter().any(|change| matches!(change, Change::PutCluster(_) | Change::DeleteCluster(_))) {
                     clusters_changed.send_replace(());
                 }
             }
-            drop(turn);
-            committed
+            Ok(())
         });
-        match committed.await.map_err(|_| StoreError::Closed)?? {
-            TxnOutcome::Committed(_) => Ok(outcome),
-            TxnOutcome::Conflict { .. } => Err(StoreError::Closed.into()),
-        }
+        committed.await.map_err(|_| WriteError::Store(StoreError::Closed))??;
+        Ok(outcome)
     }
 
     /// Changes something of one cluster that is not stored, such as its aws-auth.
@@ -137,28 +142,47 @@ impl Engine {
     }
 }
 
+/// Why a planned change was not stored. Nothing was changed then, or, for the removal of a cluster, a part of it.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The store refuses or fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A name is too long to be stored.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// An object is too large to be stored.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Somebody else changed it in between.
+    #[error("`{0}` was changed by another server in between")]
+    Conflict(Key),
+}
+
+/// Below what every store takes in one transaction, with room for the event.
+const MAX_CHANGES: usize = 100;
+
 fn publish(view: &ArcSwap<View>, changes: &[Change]) {
     view.rcu(|view| changes.iter().fold(View::clone(view), |view, change| view.after(change)));
 }
 
-/// The changes and their event, as one transaction.
-fn transaction(before: &View, event: &Event, changes: &[Change]) -> Result<Txn, StoreError> {
-    let mut writes = Vec::with_capacity(changes.len() + 1);
+/// Some changes and their event, as one transaction.
+fn transaction(before: &View, event: &Event, number: usize, changes: &[Change]) -> Result<Txn, WriteError> {
+    let mut txn = Txn::new();
     let mut rows = Vec::with_capacity(changes.len());
     for change in changes {
-        let key = Key::new(change.key())?;
+        let key = change.key()?;
         rows.push(json!({
             "key": key.as_str(),
             "before": current(before, change).map_or(Value::Null, |change| change.for_history()),
             "after": change.for_history(),
         }));
-        writes.push(match change.value().map_err(StoreError::from)? {
-            Some(value) => Write::Put(key, serde_json::to_vec(&value).map_err(StoreError::from)?),
-            None => Write::Delete(key),
-        });
+        txn = match change.document()? {
+            Some(document) => txn.put(key, document),
+            None => txn.delete(key),
+        };
     }
     let history = json!({
-        "schema": 1,
         "at": event.at.to_string(),
         "by": event.by,
         "accessKeyId": event.access_key_id,
@@ -167,9 +191,8 @@ fn transaction(before: &View, event: &Event, changes: &[Change]) -> Result<Txn, 
         "changes": rows,
     });
     // Sorted by time, and unique by the request's id.
-    let key = Key::new(format!("history/{:020}-{}", event.at.as_microsecond().max(0), event.request_id))?;
-    writes.push(Write::Put(key, serde_json::to_vec(&history).map_err(StoreError::from)?));
-    Ok(Txn { compares: Vec::new(), writes })
+    let name = format!("{:020}-{}-{number}", event.at.as_microsecond().max(0), event.request_id);
+    Ok(txn.put(Key::of(["history", &name])?, Document::encode(1, &history)?))
 }
 
 /// The object as it is before the change.
@@ -183,7 +206,9 @@ fn current(view: &View, change: &Change) -> Option<Change> {
         }
         Change::PutEntry(name, entry) => current_entry(view, name, &entry.principal_arn),
         Change::DeleteEntry(name, principal) => current_entry(view, name, principal),
-        Change::Directory(change) => view.directory.current(change).map(Change::Directory),
+        Change::Directory(change) => {
+            view.directory.object(&change.key()).map(|object| Change::Directory(DirectoryChange::Put(object)))
+        }
         Change::PutUpdate(..) | Change::DeleteUpdate(..) => None,
     }
 }

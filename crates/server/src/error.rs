@@ -30,9 +30,15 @@ pub enum ServerError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    OpenStore(#[from] doorward_store::OpenError),
     /// The store.
     #[error(transparent)]
     Store(#[from] doorward_store::StoreError),
+    /// Something could not be stored.
+    #[error(transparent)]
+    Write(#[from] crate::engine::WriteError),
     /// What the store holds is not what this version writes.
     #[error("the record `{key}` in the store cannot be read: {problem}; it was written by another version, or damaged")]
     Record {

@@ -2,8 +2,9 @@
 
 use doorward_core::access_entry::AccessEntryError;
 use doorward_core::authentication_mode::ModeTransitionError;
-use doorward_store::StoreError;
 use http::StatusCode;
+
+use crate::engine::WriteError;
 
 /// An error as AWS's protocols carry it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,9 +80,9 @@ impl From<ModeTransitionError> for ApiError {
     }
 }
 
-impl From<StoreError> for ApiError {
+impl From<WriteError> for ApiError {
     /// Nothing was changed; the client may try again.
-    fn from(error: StoreError) -> Self {
+    fn from(error: WriteError) -> Self {
         tracing::error!(%error, "a change could not be stored");
         Self::new(
             "ServiceUnavailableException",
