@@ -2,7 +2,7 @@
 //!
 //! Three sections: `mapRoles` and `mapUsers` hold identity mappings (an ARN, a username, groups), `mapAccounts` holds
 //! accounts whose every principal may come in under its own ARN. [`parse`] reads them, and says of each row that does
-//! not count why; [`AwsAuth::find`] decides who a principal is; `edit` adds and removes rows without touching the
+//! not count why; [`AwsAuth::find`] decides who a principal is; [`edit`] adds and removes rows without touching the
 //! rest of the text.
 //!
 //! The rules are those of AWS's authenticator except where its own are a known hole: there a row that makes no sense is
@@ -17,9 +17,12 @@ use crate::account_id::AccountId;
 use crate::principal::Principal;
 use crate::username::{RenderError, Template};
 
+pub mod edit;
 mod find;
+mod layout;
 mod parse;
 mod problem;
+mod write;
 mod yaml;
 
 pub use find::Match;

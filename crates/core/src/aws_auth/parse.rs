@@ -165,7 +165,7 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn of(row: &Row<'a>) -> Result<Self, RowProblem> {
         let expected = row.section.arn_key();
-        let Value::Mapping { pairs: entries } = &row.node.value else {
+        let Value::Mapping { pairs: entries, .. } = &row.node.value else {
             return Err((ProblemKind::NotAMapping { expected, found: row.node.describe() }, row.node.line));
         };
         let mut seen = HashSet::with_capacity(entries.len());
@@ -186,7 +186,7 @@ impl<'a> Fields<'a> {
         }
         for node in merged {
             // One level is enough: what is merged merges nothing in its turn.
-            let Value::Mapping { pairs: entries } = &node.value else {
+            let Value::Mapping { pairs: entries, .. } = &node.value else {
                 return Err((ProblemKind::NotAMapping { expected, found: node.describe() }, node.line));
             };
             for (key, value) in entries {

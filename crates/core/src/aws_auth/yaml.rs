@@ -36,7 +36,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Scalar { text: String, kind: ScalarKind },
     Sequence { items: Vec<Node>, is_block: bool },
-    Mapping { pairs: Vec<(Node, Node)> },
+    Mapping { pairs: Vec<(Node, Node)>, is_block: bool },
 }
 
 /// What YAML 1.1 takes a scalar for.
@@ -82,7 +82,7 @@ impl Node {
         let inner = match &self.value {
             Value::Scalar { text, .. } => text.len(),
             Value::Sequence { items, .. } => items.iter().map(Self::weight).sum(),
-            Value::Mapping { pairs } => pairs.iter().map(|(key, value)| key.weight() + value.weight()).sum(),
+            Value::Mapping { pairs, .. } => pairs.iter().map(|(key, value)| key.weight() + value.weight()).sum(),
         };
         inner + size_of::<Self>()
     }
@@ -106,9 +106,7 @@ pub(super) enum YamlErrorKind {
 
 /// Reads one document. A text without any is a null.
 pub(super) fn parse(text: &str) -> Result<Node, YamlError> {
-    if text.len() > MAX_BYTES {
-        return Err(YamlError { line: 1, kind: YamlErrorKind::TooLarge });
-    }
+    check_characters(text)?;
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH,
@@ -126,7 +124,43 @@ pub(super) fn parse(text: &str) -> Result<Node, YamlError> {
             _ => {}
         }
     }
-    Ok(root.unwrap_or_else(|| Node::null(text.len())))
+    let root = root.unwrap_or_else(|| Node::null(text.len()));
+    match indentation(text, &root) {
+        // The parser takes it for white space in the first line, though nowhere else.
+        Some(before) if before.contains('\t') => {
+            Err(YamlError { line: root.line, kind: YamlErrorKind::Syntax("a tab cannot indent".to_owned()) })
+        }
+        _ => Ok(root),
+    }
+}
+
+/// What stands before a node in its line.
+fn indentation<'t>(text: &'t str, node: &Node) -> Option<&'t str> {
+    text.get(..node.start)?.rsplit(['\n', '\r']).next()
+}
+
+/// Refuses what a reader of YAML 1.1 refuses, and the line breaks that it sees where one of YAML 1.2 sees text.
+fn check_characters(text: &str) -> Result<(), YamlError> {
+    if text.len() > MAX_BYTES {
+        return Err(YamlError { line: 1, kind: YamlErrorKind::TooLarge });
+    }
+    let mut line = 1;
+    for c in text.chars() {
+        let is_allowed = match c {
+            '\n' => {
+                line += 1;
+                true
+            }
+            '\t' | '\r' | ' '..='~' => true,
+            '\u{2028}' | '\u{2029}' | '\u{FFFE}' | '\u{FFFF}' => false,
+            _ => c >= '\u{A0}',
+        };
+        if !is_allowed {
+            let message = format!("the character U+{:04X} cannot stand here", u32::from(c));
+            return Err(YamlError { line, kind: YamlErrorKind::Syntax(message) });
+        }
+    }
+    Ok(())
 }
 
 impl Node {
@@ -166,7 +200,7 @@ impl<'t> Reader<'t> {
                 }
                 (Value::Sequence { items, is_block: style == StructureStyle::Block }, anchor)
             }
-            Event::MappingStart(_, anchor, _) => {
+            Event::MappingStart(style, anchor, _) => {
                 let mut pairs = Vec::new();
                 loop {
                     let key = match self.within(line)? {
@@ -176,7 +210,7 @@ impl<'t> Reader<'t> {
                     let (event, span) = self.within(line)?;
                     pairs.push((key, self.node(event, span)?));
                 }
-                (Value::Mapping { pairs }, anchor)
+                (Value::Mapping { pairs, is_block: style == StructureStyle::Block }, anchor)
             }
             Event::Alias(id) => {
                 is_alias = true;
@@ -296,7 +330,7 @@ mod tests {
         let node = parse("# c\n- a: 012\n- \"é\"\n- [x,\n y]\n").unwrap();
         let Value::Sequence { items, is_block: true } = node.value else { panic!() };
         assert_eq!(items.iter().map(|item| item.line).collect::<Vec<_>>(), [2, 3, 4]);
-        let Value::Mapping { pairs } = &items[0].value else { panic!() };
+        let Value::Mapping { pairs, .. } = &items[0].value else { panic!() };
         let Value::Scalar { text, kind } = &pairs[0].1.value else { panic!() };
         assert_eq!((text.as_str(), *kind), ("012", ScalarKind::Number));
         assert_eq!(items[1].text(), Some("é"));
@@ -322,6 +356,15 @@ mod tests {
         nested.push_str(&"a,".repeat(100_000));
         nested.push_str(&"]".repeat(60));
         assert_eq!(parse(&nested).unwrap_err().kind, YamlErrorKind::Aliases);
+    }
+
+    #[test]
+    fn what_a_reader_of_yaml_1_1_would_read_otherwise_is_refused() {
+        for text in ["\t- a", "- a\u{85}- b", "- a\u{2028}- b", "- a # \u{2029}", "- \u{0}", "- a\u{7f}", "- \u{1b}[0m"]
+        {
+            assert!(matches!(parse(text).unwrap_err().kind, YamlErrorKind::Syntax(_)), "{text:?}");
+        }
+        assert!(parse("- \"\\u2028\\t\"\n- é\r\n- \u{1F600}").is_ok());
     }
 
     #[test]
