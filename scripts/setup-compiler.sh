@@ -17,7 +17,7 @@ install_compiler() {
   DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends gcc libc6-dev
 }
 
-command -v cargo >/dev/null || die "cargo is missing" "Install the Rust toolchain (see rust-toolchain.toml or Cargo.toml for the version)."
+command -v cargo >/dev/null || die "cargo is missing" "Install the Rust toolchain; Cargo.toml names the version (rust-version)"
 if compiles; then exit 0; fi
 command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || die "no working C compiler (${CC:-cc}) was found" \
   "aws-lc-rs and SQLite are compiled from C." \
