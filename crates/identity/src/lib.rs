@@ -1,1 +1,5 @@
 //! Who is calling: tokens, the local directory of IAM and STS.
+
+pub mod directory;
+pub mod policy;
+pub mod random;
