@@ -23,6 +23,7 @@ use doorward_core::principal::PrincipalId;
 use imbl::{HashMap, OrdMap};
 use jiff::Timestamp;
 
+pub(crate) use access_keys::draw_secret;
 pub use change::{Change, Object, ObjectKey, SCHEMA, STORAGE_PREFIX, StoredError};
 pub use error::{DirectoryError, EntityKind};
 pub use instances::is_instance_id;

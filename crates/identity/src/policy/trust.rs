@@ -88,7 +88,9 @@ impl TrustPolicy {
             if !statement.actions.include("sts:AssumeRole") {
                 return Trust::None;
             }
-            let trust = statement.principals.iter().map(|principal| fit(principal, request, &is_same)).max();
+            // A denial is not lost because its principal was made again, or because nothing is known about its account.
+            let is_meant = |arn: &PrincipalArn| statement.effect == Effect::Deny || is_same(arn);
+            let trust = statement.principals.iter().map(|principal| fit(principal, request, is_meant)).max();
             match (trust.unwrap_or(Trust::None), statement.effect) {
                 (Trust::None, _) => Trust::None,
                 (_, Effect::Deny) if holds(&statement.condition, request) != Some(false) => Trust::Denied,
