@@ -33,6 +33,22 @@ pub struct ProcessStatus {
     pub log: std::path::PathBuf,
 }
 
+impl Status {
+    /// An error that names the process that does not run, if there is one.
+    pub(crate) fn all_running(&self, dir: &LabDir) -> Result<(), LabError> {
+        let dead = self.processes.iter().find(|process| !process.running);
+        match dead {
+            Some(process) => Err(LabError::Incomplete {
+                dir: dir.root().to_owned(),
+                name: process.name.clone(),
+                log: process.log.clone(),
+            }),
+            None if !self.ready => Err(LabError::NotRunning { dir: dir.root().to_owned() }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Tells how the lab in a folder is, or that none is there.
 pub fn status(dir: &LabDir) -> Result<Status, LabError> {
     let not_running = || LabError::NotRunning { dir: dir.root().to_owned() };
