@@ -56,17 +56,15 @@ pub enum LabError {
         /// The folder.
         dir: PathBuf,
     },
-    /// A lab was started, but one of its processes does not run any more.
+    /// A lab was started, but not all of it runs.
     #[error(
-        "{name} of the lab in `{dir}` does not run any more (its log is `{log}`); stop the lab with `doorward lab down --dir {dir}` and start it again"
+        "the lab in `{dir}` is not complete: {reason}; stop it with `doorward lab down --dir {dir}` and start it again"
     )]
     Incomplete {
         /// The lab's folder.
         dir: PathBuf,
-        /// The process's name in the lab.
-        name: String,
-        /// Its log file.
-        log: PathBuf,
+        /// What is missing.
+        reason: String,
     },
     /// `lab.json` cannot be understood.
     #[error("`{path}` does not describe a lab: {reason}; if no lab runs there, remove the folder")]

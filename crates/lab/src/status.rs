@@ -34,16 +34,14 @@ pub struct ProcessStatus {
 }
 
 impl Status {
-    /// An error that names the process that does not run, if there is one.
+    /// An error that says what is missing, if anything is.
     pub(crate) fn all_running(&self, dir: &LabDir) -> Result<(), LabError> {
-        let dead = self.processes.iter().find(|process| !process.running);
-        match dead {
-            Some(process) => Err(LabError::Incomplete {
-                dir: dir.root().to_owned(),
-                name: process.name.clone(),
-                log: process.log.clone(),
-            }),
-            None if !self.ready => Err(LabError::NotRunning { dir: dir.root().to_owned() }),
+        let incomplete = |reason| Err(LabError::Incomplete { dir: dir.root().to_owned(), reason });
+        match self.processes.iter().find(|process| !process.running) {
+            Some(dead) => {
+                incomplete(format!("{} does not run any more, its log is `{}`", dead.name, dead.log.display()))
+            }
+            None if !self.ready => incomplete("its `lab up` did not come to its end".to_owned()),
             None => Ok(()),
         }
     }
