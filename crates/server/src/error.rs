@@ -53,6 +53,12 @@ pub enum ServerError {
     /// TLS.
     #[error("cannot set up TLS for the webhooks: {0}")]
     Tls(#[from] rustls::Error),
+    /// The first start.
+    #[error("the first start failed: {problem}")]
+    Bootstrap {
+        /// What is wrong.
+        problem: String,
+    },
     /// The machine gives no random bytes.
     #[error("the operating system gives no random bytes: {0}")]
     Random(String),

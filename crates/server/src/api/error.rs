@@ -55,6 +55,13 @@ impl ApiError {
         Self::new("AccessDeniedException", StatusCode::FORBIDDEN, message)
     }
 
+    /// `UnknownOperationException`, 404: nothing is served there.
+    pub fn unknown_operation(method: &http::Method, path: &str) -> Self {
+        let path: String = path.chars().take(200).collect();
+        let message = format!("{method} {} is not an operation that is served here", path.escape_debug());
+        Self::new("UnknownOperationException", StatusCode::NOT_FOUND, message)
+    }
+
     /// The cluster is not registered.
     pub fn no_cluster(name: &str) -> Self {
         Self::not_found(format!("No cluster found for name: {name}."))

@@ -10,7 +10,7 @@ use crate::update_record::UpdateRecord;
 use crate::view::ClusterView;
 
 /// Seconds since 1970 with milliseconds: all SDKs want numbers.
-pub(super) fn timestamp(at: Timestamp) -> Value {
+pub(crate) fn timestamp(at: Timestamp) -> Value {
     // Milliseconds since 1970 are far below 2^53, so this is exact to the millisecond.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds fit a double")]
     let seconds = at.as_millisecond() as f64 / 1000.0;
@@ -18,7 +18,7 @@ pub(super) fn timestamp(at: Timestamp) -> Value {
 }
 
 /// AccessEntry: groups and tags are always there.
-pub(super) fn access_entry(entry: &AccessEntry, cluster: &Cluster) -> Value {
+pub(crate) fn access_entry(entry: &AccessEntry, cluster: &Cluster) -> Value {
     json!({
         "clusterName": cluster.name.as_str(),
         "principalArn": entry.principal_arn.as_str(),
@@ -33,7 +33,7 @@ pub(super) fn access_entry(entry: &AccessEntry, cluster: &Cluster) -> Value {
 }
 
 /// AssociatedAccessPolicy.
-pub(super) fn association(association: &AssociatedAccessPolicy) -> Value {
+pub(crate) fn association(association: &AssociatedAccessPolicy) -> Value {
     json!({
         "policyArn": association.policy_arn.as_str(),
         "accessScope": access_scope(&association.access_scope),
@@ -48,7 +48,7 @@ fn access_scope(scope: &AccessScope) -> Value {
 }
 
 /// Cluster. What Doorward does not manage is there empty, because clients look at it without asking.
-pub(super) fn cluster(view: &ClusterView) -> Value {
+pub(crate) fn cluster(view: &ClusterView) -> Value {
     let record = &view.record;
     json!({
         "name": record.name.as_str(),
@@ -70,7 +70,7 @@ pub(super) fn cluster(view: &ClusterView) -> Value {
 }
 
 /// Update.
-pub(super) fn update(update: &UpdateRecord, status: &str) -> Value {
+pub(crate) fn update(update: &UpdateRecord, status: &str) -> Value {
     json!({
         "id": update.id,
         "status": status,

@@ -6,15 +6,15 @@
 mod access_entries;
 mod access_policies;
 mod clusters;
-mod json;
+pub(crate) mod json;
 mod page;
-mod parameters;
+pub(crate) mod parameters;
 mod route;
 mod tags;
 mod updates;
 mod versions;
 
-use doorward_identity::Caller;
+use doorward_identity::caller::Caller;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -22,8 +22,8 @@ use crate::api::ApiError;
 use crate::change::Change;
 use crate::view::View;
 
-pub use clusters::Registration;
-pub use route::{Operation, Route};
+pub(crate) use clusters::creator_entry;
+pub use route::{Operation, Route, segments};
 
 /// What an operation knows of the call beside its parameters.
 #[derive(Clone, Copy)]
@@ -32,6 +32,8 @@ pub struct Call<'a> {
     pub caller: &'a Caller,
     /// When.
     pub now: Timestamp,
+    /// The region that the request was signed for.
+    pub region: &'a str,
     /// A fresh UUID for whatever the operation makes.
     pub new_id: &'a str,
     /// The raw query.
@@ -74,6 +76,5 @@ pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::UntagResource { resource } => tags::untag(view, call, resource),
         Operation::ListTagsForResource { resource } => tags::list(view, resource),
         Operation::DescribeClusterVersions => versions::describe(),
-        Operation::RegisterCluster { cluster } => clusters::register(view, call, cluster),
     }
 }

@@ -13,7 +13,7 @@ use crate::view::{ClusterView, View};
 ///
 /// # Errors
 /// `InvalidParameterException` with EKS's text.
-pub(super) fn cluster_name(name: &str) -> Result<ClusterName, ApiError> {
+pub(crate) fn cluster_name(name: &str) -> Result<ClusterName, ApiError> {
     ClusterName::parse(name).map_err(|_| {
         ApiError::invalid_parameter(
             "The parameter name contains invalid characters. It should conform to the regular expression \
@@ -26,7 +26,7 @@ pub(super) fn cluster_name(name: &str) -> Result<ClusterName, ApiError> {
 ///
 /// # Errors
 /// For a bad name, and for one that is not registered.
-pub(super) fn cluster<'a>(view: &'a View, name: &str) -> Result<&'a Arc<ClusterView>, ApiError> {
+pub(crate) fn cluster<'a>(view: &'a View, name: &str) -> Result<&'a Arc<ClusterView>, ApiError> {
     let name = cluster_name(name)?;
     view.cluster(name.as_str()).ok_or_else(|| ApiError::no_cluster(name.as_str()))
 }
@@ -35,7 +35,7 @@ pub(super) fn cluster<'a>(view: &'a View, name: &str) -> Result<&'a Arc<ClusterV
 ///
 /// # Errors
 /// As [`cluster`], and EKS's text for the mode CONFIG_MAP.
-pub(super) fn cluster_with_entries<'a>(view: &'a View, name: &str) -> Result<&'a Arc<ClusterView>, ApiError> {
+pub(crate) fn cluster_with_entries<'a>(view: &'a View, name: &str) -> Result<&'a Arc<ClusterView>, ApiError> {
     let cluster = cluster(view, name)?;
     if cluster.world.mode().uses_access_entries() { Ok(cluster) } else { Err(AccessEntryError::Mode.into()) }
 }
@@ -44,7 +44,7 @@ pub(super) fn cluster_with_entries<'a>(view: &'a View, name: &str) -> Result<&'a
 ///
 /// # Errors
 /// `SerializationException`.
-pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body)
         .map_err(|error| ApiError::serialization(format!("The body is not what this operation takes: {error}")))
@@ -54,7 +54,7 @@ pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 ///
 /// # Errors
 /// `InvalidParameterException` for one that is not percent-encoded.
-pub(super) fn query(raw: &str) -> Result<Vec<(String, String)>, ApiError> {
+pub(crate) fn query(raw: &str) -> Result<Vec<(String, String)>, ApiError> {
     doorward_sigv4::query::pairs(raw)
         .map_err(|error| ApiError::invalid_parameter(format!("The query is invalid: {error}")))
 }
@@ -63,7 +63,7 @@ pub(super) fn query(raw: &str) -> Result<Vec<(String, String)>, ApiError> {
 ///
 /// # Errors
 /// `InvalidParameterException` if it is there twice.
-pub(super) fn single<'a>(query: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, ApiError> {
+pub(crate) fn single<'a>(query: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, ApiError> {
     let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     match (values.next(), values.next()) {
         (value, None) => Ok(value),

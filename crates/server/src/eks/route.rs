@@ -31,8 +31,6 @@ pub enum Operation {
     UntagResource { resource: String },
     ListTagsForResource { resource: String },
     DescribeClusterVersions,
-    /// Doorward's own: registers a cluster with its kubeconfig.
-    RegisterCluster { cluster: String },
 }
 
 /// An operation, and what IAM calls it.
@@ -53,21 +51,9 @@ impl Route {
     /// `UnknownOperationException` for a path that is no operation's, and `InvalidParameterException` for a segment
     /// that is not percent-encoded UTF-8.
     pub fn parse(method: &Method, path: &str) -> Result<Self, ApiError> {
-        let mut segments = Vec::new();
-        for raw in path.strip_prefix('/').unwrap_or(path).split('/').take(8) {
-            let segment = doorward_sigv4::query::decode(raw).map_err(|error| {
-                ApiError::invalid_parameter(format!("The path segment `{}` is invalid: {error}", raw.escape_debug()))
-            })?;
-            segments.push(segment);
-        }
+        let segments = segments(path)?;
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
-        operation(method, &names).ok_or_else(|| {
-            ApiError::new(
-                "UnknownOperationException",
-                http::StatusCode::NOT_FOUND,
-                format!("{method} {} is not an operation that is served here", path.escape_debug()),
-            )
-        })
+        operation(method, &names).ok_or_else(|| ApiError::unknown_operation(method, path))
     }
 
     /// The cluster that the path names.
@@ -85,8 +71,7 @@ impl Route {
             | Operation::DeleteCluster { cluster }
             | Operation::UpdateClusterConfig { cluster }
             | Operation::DescribeUpdate { cluster, .. }
-            | Operation::ListUpdates { cluster }
-            | Operation::RegisterCluster { cluster } => Some(cluster),
+            | Operation::ListUpdates { cluster } => Some(cluster),
             _ => None,
         }
     }
@@ -104,6 +89,19 @@ impl Route {
             (_, None) => "*".to_owned(),
         }
     }
+}
+
+/// The decoded segments of a raw path; one more than the longest route has, at most.
+///
+/// # Errors
+/// `InvalidParameterException` for a segment that is not percent-encoded UTF-8.
+pub fn segments(path: &str) -> Result<Vec<String>, ApiError> {
+    let decode = |raw: &str| {
+        doorward_sigv4::query::decode(raw).map_err(|error| {
+            ApiError::invalid_parameter(format!("The path segment `{}` is invalid: {error}", raw.escape_debug()))
+        })
+    };
+    path.strip_prefix('/').unwrap_or(path).split('/').take(8).map(decode).collect()
 }
 
 fn operation(method: &Method, segments: &[&str]) -> Option<Route> {
@@ -170,9 +168,6 @@ fn operation(method: &Method, segments: &[&str]) -> Option<Route> {
             reads(Operation::ListTagsForResource { resource: own(resource) }, "ListTagsForResource")
         }
         ("GET", ["cluster-versions"]) => reads(Operation::DescribeClusterVersions, "DescribeClusterVersions"),
-        ("PUT", ["doorward", "v1", "clusters", cluster]) => {
-            writes(Operation::RegisterCluster { cluster: own(cluster) }, "RegisterCluster")
-        }
         _ => None,
     }
 }

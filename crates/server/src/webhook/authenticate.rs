@@ -1,7 +1,8 @@
 //! The token webhook: from a bearer token to a Kubernetes identity.
 
 use doorward_core::resolve::{Refusal, Resolved, resolve};
-use doorward_identity::{TokenError, with_private_dns_name};
+use doorward_identity::node::with_private_dns_name;
+use doorward_identity::token::TokenError;
 use jiff::Timestamp;
 
 use super::handler::Webhooks;
@@ -35,7 +36,7 @@ pub(super) fn authenticate(
         Ok(caller) => with_private_dns_name(&view.directory, caller),
         Err(error) => {
             tracing::info!(cluster = %name, reason = error.reason(), %error, "access denied");
-            return refused(&error, error.reason());
+            return refused(error, error.reason());
         }
     };
     match resolve(&cluster.world, &caller) {
@@ -73,7 +74,7 @@ pub(super) fn authenticate(
     }
 }
 
-fn refused(error: &TokenError, reason: &'static str) -> Authentication {
+fn refused(error: TokenError, reason: &'static str) -> Authentication {
     let status = TokenReviewStatus { error: error.to_string(), ..TokenReviewStatus::default() };
     Authentication::Answer(status, reason)
 }

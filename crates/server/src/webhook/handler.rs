@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use doorward_core::cluster_name::ClusterName;
 use doorward_core::principal::Principal;
-use doorward_identity::{SessionKey, StsHosts, Token, TokenError, verify_local};
+use doorward_identity::hosts::StsHosts;
+use doorward_identity::session::SessionKey;
+use doorward_identity::token::{TokenError, decode, verify_local};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -82,8 +84,8 @@ impl Webhooks {
         token: &str,
         now: Timestamp,
     ) -> Result<Principal, TokenError> {
-        let token = Token::decode(token, &self.hosts, now)?;
-        verify_local(&view.directory, &self.sessions, &token, cluster, now)
+        let token = decode(token, &self.hosts, now)?;
+        verify_local(&view.directory, &self.sessions, &token, cluster.as_str(), now)
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Result<Vec<u8>, Refused> {

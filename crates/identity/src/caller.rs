@@ -1,0 +1,94 @@
+//! A caller whose signature held: who it is, and what its own policies let it do.
+
+use std::sync::Arc;
+
+use doorward_core::account_id::AccountId;
+use doorward_core::partition::Partition;
+use doorward_core::principal::{Principal, PrincipalError};
+
+use crate::directory::{Role, User};
+use crate::policy::identity::evaluate;
+use crate::policy::{Target, Verdict};
+
+/// An authenticated caller. [`crate::authenticate`] and [`crate::token`] make them; nothing else should.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who it is.
+    pub identity: Identity,
+    /// The account it belongs to.
+    pub account: AccountId,
+    /// The partition of that account.
+    pub partition: Partition,
+    /// The key that signed.
+    pub access_key_id: String,
+    /// Whether that key is a temporary one.
+    pub is_temporary: bool,
+}
+
+/// Who a caller is.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// The account itself.
+    Root,
+    /// A user.
+    User(Arc<User>),
+    /// A session of a role.
+    RoleSession {
+        /// The role.
+        role: Arc<Role>,
+        /// The name that whoever assumed it gave the session.
+        session_name: String,
+    },
+}
+
+impl Caller {
+    /// The ARN that `GetCallerIdentity` answers: the session's for a role, without the role's path.
+    pub fn arn(&self) -> String {
+        match &self.identity {
+            Identity::Root => format!("arn:{}:iam::{}:root", self.partition, self.account),
+            Identity::User(user) => user.arn.to_string(),
+            Identity::RoleSession { role, session_name } => role.session_arn(session_name),
+        }
+    }
+
+    /// The user id that `GetCallerIdentity` answers: `AIDA…`, `AROA…:SESSION`, or the account for root.
+    pub fn user_id(&self) -> String {
+        match &self.identity {
+            Identity::Root => self.account.to_string(),
+            Identity::User(user) => user.id.to_string(),
+            Identity::RoleSession { role, session_name } => format!("{}:{session_name}", role.id),
+        }
+    }
+
+    /// The caller in the words of access entries and identity mappings.
+    ///
+    /// # Errors
+    /// Not for a caller that this crate made.
+    pub fn principal(&self) -> Result<Principal, PrincipalError> {
+        Principal::from_caller_identity(&self.arn(), self.account.as_str(), &self.user_id(), &self.access_key_id)
+    }
+
+    /// Root, or a user marked as administrator. A role is never one, however generous its policies are.
+    pub fn is_administrator(&self) -> bool {
+        match &self.identity {
+            Identity::Root => true,
+            Identity::User(user) => user.is_administrator,
+            Identity::RoleSession { .. } => false,
+        }
+    }
+
+    /// What the caller's own policies say, the administrator's word included.
+    pub fn evaluate(&self, action: &str, target: Target<'_>) -> Verdict {
+        match &self.identity {
+            _ if self.is_administrator() => Verdict::Allowed,
+            Identity::Root => Verdict::Allowed,
+            Identity::User(user) => evaluate(user.policies.values(), action, target),
+            Identity::RoleSession { role, .. } => evaluate(role.policies.values(), action, target),
+        }
+    }
+
+    /// Whether the caller's own policies allow an action, such as `eks:ListClusters`.
+    pub fn may(&self, action: &str, target: Target<'_>) -> bool {
+        self.evaluate(action, target) == Verdict::Allowed
+    }
+}
