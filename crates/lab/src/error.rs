@@ -56,6 +56,16 @@ pub enum LabError {
         /// The folder.
         dir: PathBuf,
     },
+    /// A lab was started, but not all of it runs.
+    #[error(
+        "the lab in `{dir}` is not complete: {reason}; stop it with `doorward lab down --dir {dir}` and start it again"
+    )]
+    Incomplete {
+        /// The lab's folder.
+        dir: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
     /// `lab.json` cannot be understood.
     #[error("`{path}` does not describe a lab: {reason}; if no lab runs there, remove the folder")]
     State {

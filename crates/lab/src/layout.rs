@@ -103,12 +103,18 @@ impl LabDir {
         self.logs().join(format!("{name}.log"))
     }
 
-    /// Prepares an empty lab: refuses a folder with other things in it, removes what an earlier lab left, and makes
-    /// the folders.
-    pub(crate) fn prepare(&self) -> Result<(), LabError> {
-        if !self.state().exists() && !self.holds_nothing_of_others()? {
-            return Err(LabError::NotALab { dir: self.root.clone() });
+    /// Refuses a folder with things in it that no lab made. Nothing is written.
+    pub(crate) fn check_ours(&self) -> Result<(), LabError> {
+        if self.state().exists() || self.holds_nothing_of_others()? {
+            Ok(())
+        } else {
+            Err(LabError::NotALab { dir: self.root.clone() })
         }
+    }
+
+    /// Prepares an empty lab: removes what an earlier lab left and makes the folders.
+    pub(crate) fn prepare(&self) -> Result<(), LabError> {
+        self.check_ours()?;
         create_private_dir(&self.root)?;
         self.clear()?;
         remove(&self.logs())?;

@@ -33,6 +33,20 @@ pub struct ProcessStatus {
     pub log: std::path::PathBuf,
 }
 
+impl Status {
+    /// An error that says what is missing, if anything is.
+    pub(crate) fn all_running(&self, dir: &LabDir) -> Result<(), LabError> {
+        let incomplete = |reason| Err(LabError::Incomplete { dir: dir.root().to_owned(), reason });
+        match self.processes.iter().find(|process| !process.running) {
+            Some(dead) => {
+                incomplete(format!("{} does not run any more, its log is `{}`", dead.name, dead.log.display()))
+            }
+            None if !self.ready => incomplete("its `lab up` did not come to its end".to_owned()),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Tells how the lab in a folder is, or that none is there.
 pub fn status(dir: &LabDir) -> Result<Status, LabError> {
     let not_running = || LabError::NotRunning { dir: dir.root().to_owned() };

@@ -82,6 +82,7 @@ impl Lab {
     /// Makes the folder this lab's: nothing is started or removed unless nothing runs there, every program is found
     /// and every address is free.
     fn claim(dir: LabDir, addresses: Addresses, exe: Option<PathBuf>) -> Result<Self, LabError> {
+        dir.check_ours()?;
         let lock = dir.lock()?;
         if let Some(state) = LabState::read(&dir)? {
             let running: Vec<_> =

@@ -139,3 +139,12 @@ fn script(dir: &Path, body: &str) -> std::path::PathBuf {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
+
+#[tokio::test]
+async fn a_folder_of_somebody_elses_is_left_as_it_is() {
+    let (guard, _) = lab();
+    std::fs::write(guard.path().join("notes.txt"), "mine").unwrap();
+    let error = up_kubernetes(LabDir::new(guard.path()).unwrap(), |_| {}).await.unwrap_err();
+    assert!(matches!(error, LabError::NotALab { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(guard.path()).unwrap().count(), 1);
+}
