@@ -49,6 +49,13 @@ impl From<ClusterName> for String {
     }
 }
 
+/// A name compares, orders and hashes as its text does.
+impl std::borrow::Borrow<str> for ClusterName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl AsRef<str> for ClusterName {
     fn as_ref(&self) -> &str {
         &self.0

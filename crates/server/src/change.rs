@@ -88,7 +88,7 @@ impl Change {
         if document.schema() != SCHEMA {
             return Err(format!("its schema is {}, this version reads schema {SCHEMA}", document.schema()));
         }
-        let cluster = ClusterName::parse(name).map_err(|error| error.to_string())?;
+        let cluster = name.parse::<ClusterName>().map_err(|error| error.to_string())?;
         let read = |error: DocumentError| error.to_string();
         match below {
             [] => Ok(Some(Self::PutCluster(Box::new(document.decode().map_err(read)?)))),

@@ -1,12 +1,13 @@
 //! Starting and stopping: store, keys, listeners, watches, in this order, and back.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use doorward_cluster::pki;
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_core::partition::Partition;
-use doorward_store::{SqliteStore, Store};
+use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::sync::watch;
@@ -53,7 +54,7 @@ pub async fn run(
     let config = Config { api: addresses.api, webhook: addresses.webhook, ops: addresses.ops, ..config };
 
     make_folder(&config.data_dir)?;
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data_dir).await?);
+    let store: Arc<dyn Store> = Arc::new(open_store(&config.data_dir).await?);
     let engine = Arc::new(Engine::open(Arc::clone(&store)).await?);
     ensure_account(&engine, &config).await?;
     let sessions = Arc::new(session_key(&config.data_dir)?);
@@ -79,6 +80,13 @@ pub async fn run(
     );
     store.close().await;
     Ok(())
+}
+
+/// Opening checks the whole file, which blocks.
+async fn open_store(data_dir: &Path) -> Result<SqliteStore, ServerError> {
+    let path = data_dir.join("doorward.db");
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path, SqliteOptions::default()));
+    Ok(opened.await.map_err(|_| StoreError::Closed)??)
 }
 
 fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {

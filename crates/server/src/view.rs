@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorward_core::cluster::Cluster;
 use doorward_core::cluster_name::ClusterName;
 use doorward_core::world::World;
-use doorward_identity::Directory;
+use doorward_identity::directory::Directory;
 use jiff::Timestamp;
 
 use crate::change::Change;

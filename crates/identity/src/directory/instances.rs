@@ -15,6 +15,11 @@ impl Directory {
         self.instances.get(id)
     }
 
+    /// Every instance, in no order.
+    pub fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.instances.values()
+    }
+
     /// Records that an instance runs with a role.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod entry;
 mod error;
 mod http;
+mod query_services;
 
 pub use entry::Api;
 pub use error::ApiError;

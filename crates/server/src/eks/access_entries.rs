@@ -3,7 +3,7 @@
 use doorward_core::access_entry::{AccessEntry, AccessEntryError, AccessEntryUpdate, NewAccessEntry, Tags};
 use doorward_core::access_policy::AccessPolicyArn;
 use doorward_core::principal::{PrincipalArn, PrincipalId};
-use doorward_identity::Directory;
+use doorward_identity::directory::Directory;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;

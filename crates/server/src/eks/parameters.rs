@@ -14,7 +14,7 @@ use crate::view::{ClusterView, View};
 /// # Errors
 /// `InvalidParameterException` with EKS's text.
 pub(crate) fn cluster_name(name: &str) -> Result<ClusterName, ApiError> {
-    ClusterName::parse(name).map_err(|_| {
+    name.parse::<ClusterName>().map_err(|_| {
         ApiError::invalid_parameter(
             "The parameter name contains invalid characters. It should conform to the regular expression \
              \"^[0-9A-Za-z][A-Za-z0-9-_]*\"",

@@ -25,7 +25,7 @@ pub(super) fn put(view: &View, call: &Call<'_>, instance: &str) -> Outcome {
     let account = call.caller.account;
     let (change, instance) =
         view.directory.put_instance(account, instance, &body.role_name, &body.private_dns_name).map_err(refused)?;
-    Ok((json!({ "instance": instance.as_ref() }), vec![Change::Directory(change)]))
+    Ok((json!({ "instance": &*instance }), vec![Change::Directory(change)]))
 }
 
 pub(super) fn delete(view: &View, call: &Call<'_>, instance: &str) -> Outcome {
@@ -34,8 +34,9 @@ pub(super) fn delete(view: &View, call: &Call<'_>, instance: &str) -> Outcome {
 }
 
 pub(super) fn list(view: &View, call: &Call<'_>) -> Outcome {
-    let instances: Vec<_> =
+    let mut instances: Vec<_> =
         view.directory.instances().filter(|instance| instance.account == call.caller.account).collect();
+    instances.sort_by(|a, b| a.id.cmp(&b.id));
     Ok((json!({ "instances": instances }), Vec::new()))
 }
 

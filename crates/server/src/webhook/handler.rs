@@ -146,7 +146,7 @@ fn route(path: &str) -> Option<(ClusterName, Hook)> {
         "authorize" => Hook::Authorize,
         _ => return None,
     };
-    Some((ClusterName::parse(name).ok()?, hook))
+    Some((name.parse::<ClusterName>().ok()?, hook))
 }
 
 fn is_json(request: &Request<Incoming>) -> bool {
