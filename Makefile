@@ -1,9 +1,12 @@
 # Every target does its own set-up first; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build lab test lint install clean
+.PHONY: help setup build lab test lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## etcd, kube-apiserver, kubectl and the aws CLI, in the cache (lab and test do it by themselves)
+	@bash scripts/setup.sh
 
 build: ## the release binary, target/release/doorward
 	@bash scripts/setup.sh compiler

@@ -4,16 +4,31 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
+# others CRATE PREFIX: the unit tests of a crate and those of its test files whose name does not start with PREFIX, as
+# arguments for cargo.
+others() {
+  local file name
+  [ -f "crates/$1/src/lib.rs" ] && printf ' --lib'
+  [ -f "crates/$1/src/main.rs" ] && printf ' --bins'
+  for file in "crates/$1"/tests/*.rs; do
+    name=$(basename "$file" .rs)
+    [ -f "$file" ] && [[ $name != "$2"* ]] && printf ' --test %s' "$name"
+  done
+  return 0
+}
+
 # NAME|what cargo is asked to run
 SUITES=(
-  "core|-p doorward-core"
+  "core|-p doorward-core$(others core corpus)"
+  "corpus|-p doorward-core --test corpus*"
   "sigv4|-p doorward-sigv4"
-  "identity|-p doorward-identity"
   "store|-p doorward-store"
+  "identity|-p doorward-identity"
   "cluster|-p doorward-cluster"
   "server|-p doorward-server"
   "lab|-p doorward-lab"
-  "cli|-p doorward-cli"
+  "cli|-p doorward-cli$(others cli end_to_end)"
+  "end-to-end|-p doorward-cli --test end_to_end*"
 )
 
 bash scripts/setup.sh
@@ -62,6 +77,8 @@ run_suite() {
   fi
 }
 
+# Patterns of test names are for cargo, not for the shell.
+set -f
 for suite in "${SUITES[@]}"; do
   # The second field is a list of words on purpose.
   # shellcheck disable=SC2086

@@ -59,12 +59,14 @@ fn places() -> Vec<Place> {
 }
 
 fn find_in(name: &'static str, places: &[Place]) -> Result<PathBuf, LabError> {
-    places
+    let found = places
         .iter()
         .flat_map(|place| &place.dirs)
         .map(|dir| dir.join(name))
         .find(|path| is_executable(path))
-        .ok_or_else(|| LabError::MissingBinary { name, looked: describe(places) })
+        .ok_or_else(|| LabError::MissingBinary { name, looked: describe(places) })?;
+    // Linked and started from other folders later.
+    std::path::absolute(&found).map_err(LabError::file("resolve", &found))
 }
 
 fn describe(places: &[Place]) -> String {

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use tokio::process::Command;
 
-use crate::environment::shell_quote;
+use crate::environment::{foreign_variables, shell_quote};
 use crate::{LabDir, LabError};
 
 /// A command for sh that starts from nothing but the lab's `env`: the caller's own settings for AWS, Kubernetes and
@@ -36,6 +36,9 @@ pub(crate) async fn run(program: &Path, args: &[String]) -> Result<String, LabEr
     let line = format!("{} {}", program.display(), args.join(" "));
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+    for name in foreign_variables() {
+        command.env_remove(name);
+    }
     let output = command.output().await.map_err(LabError::file("run", program))?;
     checked(&line, output)
 }

@@ -1,5 +1,6 @@
 //! `DIR/env`: to be sourced by sh, after which the walkthrough's commands work as they are printed.
 
+use std::ffi::OsString;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -55,6 +56,14 @@ fn variables(dir: &LabDir, addresses: &Addresses) -> Vec<(&'static str, String)>
         ("DOORWARD_OPS_URL", format!("http://{}", addresses.ops)),
         ("DOORWARD_LAB_DIR", path(dir.root())),
     ]
+}
+
+/// Settings of the caller's own that must not reach the lab's programs: they are told everything by their arguments.
+pub(crate) fn foreign_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| {
+        ["AWS_", "DOORWARD_", "ETCD_"].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+    })
 }
 
 /// Quotes a word for sh.

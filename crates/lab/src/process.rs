@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use crate::LabError;
+use crate::environment::foreign_variables;
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -54,12 +55,8 @@ impl Process {
         let failed = |source| LabError::Spawn { name: spec.name.to_owned(), program: spec.program.clone(), source };
         let mut command = Command::new(&spec.program);
         command.args(&spec.args).stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
-        for (name, _) in std::env::vars_os() {
-            // A lab's servers are told everything by their arguments; what the user has set is for the user's own.
-            let name_text = name.to_string_lossy();
-            if name_text.starts_with("AWS_") || name_text.starts_with("DOORWARD_") || name_text.starts_with("ETCD_") {
-                command.env_remove(name);
-            }
+        for name in foreign_variables() {
+            command.env_remove(name);
         }
         let child = command.spawn().map_err(failed)?;
         let pid = i32::try_from(child.id()).map_err(|error| failed(std::io::Error::other(error)))?;
