@@ -15,6 +15,11 @@ impl Directory {
         self.instances.get(id)
     }
 
+    /// The instances of every account, in the order of their ids.
+    pub fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.instances.values()
+    }
+
     /// Records that an instance runs with a role.
     ///
     /// # Errors
