@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use doorward_cluster::kubeconfig::KubeconfigError;
+use doorward_cluster::kubeconfig::stored::StoredKubeconfig;
 use doorward_cluster::watch::{AwsAuthWatch, Health, Observed};
 use doorward_core::aws_auth;
 use doorward_core::cluster_name::ClusterName;
@@ -16,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::engine::Engine;
 
 /// Watches until `stop` becomes true; clusters that are registered or removed meanwhile are taken up and let go.
-pub async fn follow_all(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn follow_all(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
     let mut changed = engine.clusters_changed();
     let mut watches: HashMap<ClusterName, (String, JoinHandle<()>)> = HashMap::new();
     loop {
@@ -49,7 +51,7 @@ pub async fn follow_all(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
 }
 
 async fn follow(engine: Arc<Engine>, name: ClusterName, kubeconfig: String) {
-    let client = match doorward_cluster::kubeconfig::client(&kubeconfig).await {
+    let client = match client(&kubeconfig).await {
         Ok(client) => client,
         Err(error) => {
             tracing::error!(cluster = %name, %error, "aws-auth cannot be watched with the stored kubeconfig");
@@ -75,6 +77,10 @@ async fn follow(engine: Arc<Engine>, name: ClusterName, kubeconfig: String) {
             return;
         }
     }
+}
+
+async fn client(kubeconfig: &str) -> Result<kube::Client, KubeconfigError> {
+    StoredKubeconfig::from_secret(&kubeconfig.into())?.client().await
 }
 
 /// Puts what was read in force.

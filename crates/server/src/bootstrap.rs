@@ -35,12 +35,13 @@ pub async fn ensure_account(engine: &Engine, config: &Config) -> Result<(), Serv
     let now = Timestamp::now();
     let directory = engine.view().directory.clone();
     let failed = |problem: String| ServerError::Bootstrap { problem };
-    let create_account = directory.create_account(config.account, Partition::Aws, now).map_err(|error| failed(error.to_string()))?.0;
+    let create_account =
+        directory.create_account(config.account, Partition::Aws, now).map_err(|error| failed(error.to_string()))?.0;
     let directory = directory.apply(&create_account);
-    let request = NewUser { account: config.account, path: "/", name: ADMINISTRATOR, tags: &[], is_administrator: true };
-    let (create_user, _) = directory
-        .create_user(&request, now, &mut OsRandom)
-        .map_err(|error| failed(error.to_string()))?;
+    let request =
+        NewUser { account: config.account, path: "/", name: ADMINISTRATOR, tags: &[], is_administrator: true };
+    let (create_user, _) =
+        directory.create_user(&request, now, &mut OsRandom).map_err(|error| failed(error.to_string()))?;
     let directory = directory.apply(&create_user);
     let (create_key, key) = directory
         .create_access_key(config.account, ADMINISTRATOR, now, &mut OsRandom)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use doorward_core::cluster_name::ClusterName;
-use doorward_store::{Document, DocumentError, Key, KeyError, Outcome, Prefix, Store, StoreError, Txn};
 use doorward_identity::directory::Change as DirectoryChange;
+use doorward_store::{Document, DocumentError, Key, KeyError, Outcome, Prefix, Store, StoreError, Txn};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};

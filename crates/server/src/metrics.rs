@@ -19,8 +19,16 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("doorward");
         let (authentications, authorizations, api_calls) = (Family::default(), Family::default(), Family::default());
-        registry.register("authentications", "Tokens decided by the token webhook, by outcome", Family::clone(&authentications));
-        registry.register("authorizations", "Reviews decided by the authorization webhook, by outcome", Family::clone(&authorizations));
+        registry.register(
+            "authentications",
+            "Tokens decided by the token webhook, by outcome",
+            Family::clone(&authentications),
+        );
+        registry.register(
+            "authorizations",
+            "Reviews decided by the authorization webhook, by outcome",
+            Family::clone(&authorizations),
+        );
         registry.register("api_calls", "Calls of the API, by error type or ok", Family::clone(&api_calls));
         Self { registry, authentications, authorizations, api_calls }
     }

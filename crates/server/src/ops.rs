@@ -25,7 +25,8 @@ impl Handler for Ops {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return respond(StatusCode::METHOD_NOT_ALLOWED, "expected GET\n".to_owned(), "text/plain; charset=utf-8");
         }
-        let verbose = request.uri().query().is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose")));
+        let verbose =
+            request.uri().query().is_some_and(|query| query.split('&').any(|part| part.starts_with("verbose")));
         match request.uri().path() {
             "/livez" => report(&[Check { name: "process".into(), problem: None, required: true }], verbose),
             "/readyz" | "/healthz" => report(&self.checks().await, verbose),
@@ -69,7 +70,8 @@ impl Ops {
             };
             let stale: Vec<&str> = cluster.world.aws_auth().stale_sections().map(|section| section.key()).collect();
             let problem = problem.or_else(|| {
-                (!stale.is_empty()).then(|| format!("{} cannot be read, its last good rows are in force", stale.join(", ")))
+                (!stale.is_empty())
+                    .then(|| format!("{} cannot be read, its last good rows are in force", stale.join(", ")))
             });
             checks.push(Check { name: format!("aws-auth of {}", cluster.record.name), problem, required: false });
         }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use doorward_cluster::pki::Pki;
-use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_core::partition::Partition;
+use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -50,7 +50,11 @@ pub async fn run(
     let api = bind(config.api, "the API", "--api").await?;
     let webhook = bind(config.webhook, "the webhooks", "--webhook").await?;
     let ops = bind(config.ops, "health and metrics", "--ops").await?;
-    let addresses = Addresses { api: local(&api, config.api), webhook: local(&webhook, config.webhook), ops: local(&ops, config.ops) };
+    let addresses = Addresses {
+        api: local(&api, config.api),
+        webhook: local(&webhook, config.webhook),
+        ops: local(&ops, config.ops),
+    };
     let config = Config { api: addresses.api, webhook: addresses.webhook, ops: addresses.ops, ..config };
 
     make_folder(&config.data_dir)?;
@@ -96,7 +100,8 @@ fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {
 /// The STS addresses for which tokens may be signed: AWS's own, and ours under each name that clients use for it.
 fn sts_hosts(config: &Config) -> StsHosts {
     let port = config.api.port();
-    let own = [format!("http://{}", config.api), format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}")];
+    let own =
+        [format!("http://{}", config.api), format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}")];
     let own = own.iter().filter_map(|url| LocalEndpoint::parse(url).ok());
     StsHosts { partition: Partition::Aws, local: own.chain(config.api_urls.iter().cloned()).collect() }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How many updates of a cluster are kept; the oldest go first.
-pub const KEPT_UPDATES: usize = 100;
+pub(crate) const KEPT_UPDATES: usize = 100;
 
 /// A change of the authentication mode, the only update there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

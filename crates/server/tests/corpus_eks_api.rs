@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     missing_docs,
     dead_code,
+    unreachable_pub,
     reason = "tests fail by panicking"
 )]
 

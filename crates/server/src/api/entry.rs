@@ -104,7 +104,8 @@ impl Api {
         };
         // Nobody learns what is served here without a signature.
         let view = self.engine.view_owned();
-        let Authenticated { caller, region } = self.authenticate(&view, incoming, service, now).map_err(json_auth_error)?;
+        let Authenticated { caller, region } =
+            self.authenticate(&view, incoming, service, now).map_err(json_auth_error)?;
         let routed = routed?;
         *named_cluster = routed.cluster().map(str::to_owned);
         let known = routed.cluster().and_then(|name| view.cluster(name)).map(|view| view.cluster.clone());
@@ -245,7 +246,8 @@ async fn read(request: Request<HyperBody>) -> Result<Incoming, ApiError> {
             "The body could not be read, or is larger than 1 MiB",
         )
     };
-    let late = |_| ApiError::new("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT, "The body did not come in time");
+    let late =
+        |_| ApiError::new("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT, "The body did not come in time");
     let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect())
         .await
         .map_err(late)?

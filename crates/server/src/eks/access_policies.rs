@@ -66,7 +66,8 @@ pub(super) fn list_associated(view: &View, call: &Call<'_>, cluster: &str, princ
     let page = Page::parse(&query, &format!("access-policies {cluster} {principal}"))?;
     let (cluster, entry) = find(view, cluster, principal)?;
     // By name is by ARN: all are of one partition.
-    let rest = entry.access_policies.values().filter(|one| page.after().is_none_or(|after| one.policy_arn.name() > after));
+    let rest =
+        entry.access_policies.values().filter(|one| page.after().is_none_or(|after| one.policy_arn.name() > after));
     let (policies, token) = page.take(rest, |association| association.policy_arn.name().to_owned());
     let answer = json!({
         "clusterName": cluster.record.name.as_str(),
@@ -85,7 +86,9 @@ pub(super) fn list(call: &Call<'_>) -> Outcome {
     let (policies, token) = page.take(rest, |policy| policy.name.clone());
     let policies: Vec<_> = policies
         .into_iter()
-        .map(|policy| json!({ "name": policy.name, "arn": AccessPolicyArn::new(Partition::Aws, &policy.name).as_str() }))
+        .map(
+            |policy| json!({ "name": policy.name, "arn": AccessPolicyArn::new(Partition::Aws, &policy.name).as_str() }),
+        )
         .collect();
     Ok((with_token(json!({ "accessPolicies": policies }), token), Vec::new()))
 }

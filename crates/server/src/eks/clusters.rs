@@ -2,8 +2,8 @@
 
 use doorward_core::access_entry::{AccessEntry, AccessEntryError, NewAccessEntry, Tags};
 use doorward_core::access_policy::AccessPolicyArn;
-use doorward_core::access_scope::AccessScope;
 use doorward_core::access_policy::Catalogue;
+use doorward_core::access_scope::AccessScope;
 use doorward_core::partition::Partition;
 use serde_json::json;
 

@@ -93,19 +93,19 @@ mod tests {
     #[test]
     fn pages_follow_each_other_without_gap_or_repetition() {
         let names = ["a", "b", "c", "d", "e"];
-        let mut seen = Vec::new();
+        let mut seen: Vec<&str> = Vec::new();
         let mut token = None;
         loop {
             let page = page(Some("2"), token.as_deref(), "l").unwrap();
             let rest = names.iter().filter(|name| page.after().is_none_or(|after| **name > after));
             let (items, next) = page.take(rest, |name| (**name).to_owned());
-            seen.extend(items);
+            seen.extend(items.into_iter().copied());
             token = next;
             if token.is_none() {
                 break;
             }
         }
-        assert_eq!(seen.into_iter().copied().collect::<Vec<_>>(), names);
+        assert_eq!(seen, names);
     }
 
     #[test]

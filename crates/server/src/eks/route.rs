@@ -161,9 +161,7 @@ fn operation(method: &Method, segments: &[&str]) -> Option<Route> {
             reads(Operation::DescribeUpdate { cluster: own(cluster), update: own(update) }, "DescribeUpdate")
         }
         ("POST", ["tags", resource]) => writes(Operation::TagResource { resource: own(resource) }, "TagResource"),
-        ("DELETE", ["tags", resource]) => {
-            writes(Operation::UntagResource { resource: own(resource) }, "UntagResource")
-        }
+        ("DELETE", ["tags", resource]) => writes(Operation::UntagResource { resource: own(resource) }, "UntagResource"),
         ("GET", ["tags", resource]) => {
             reads(Operation::ListTagsForResource { resource: own(resource) }, "ListTagsForResource")
         }

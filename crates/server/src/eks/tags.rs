@@ -64,7 +64,8 @@ impl<'a> Resource<'a> {
     fn find(view: &'a View, arn: &str) -> Result<Self, ApiError> {
         let parsed =
             doorward_core::arn::Arn::parse(arn).map_err(|error| bad_request(&format!("The resourceArn {error}")))?;
-        let not_found = || ApiError::new("NotFoundException", StatusCode::NOT_FOUND, "The specified resource could not be found.");
+        let not_found =
+            || ApiError::new("NotFoundException", StatusCode::NOT_FOUND, "The specified resource could not be found.");
         let segments: Vec<&str> = parsed.resource.split('/').collect();
         let name = match (parsed.service, segments.as_slice()) {
             ("eks", ["cluster", name] | ["access-entry", name, _, _, _, _]) => *name,
@@ -87,9 +88,7 @@ impl<'a> Resource<'a> {
 
     fn with_tags(&self, tags: Tags, call: &Call<'_>) -> Change {
         match self {
-            Self::Cluster(cluster) => {
-                Change::PutCluster(Box::new(ClusterRecord { tags, ..cluster.record.clone() }))
-            }
+            Self::Cluster(cluster) => Change::PutCluster(Box::new(ClusterRecord { tags, ..cluster.record.clone() })),
             Self::AccessEntry(cluster, entry) => {
                 let entry = AccessEntry { tags, modified_at: call.now, ..entry.as_ref().clone() };
                 Change::PutEntry(cluster.record.name.clone(), Box::new(entry))

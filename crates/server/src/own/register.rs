@@ -87,7 +87,8 @@ fn check_registration(request: &Registration) -> Result<(), ApiError> {
         return Err(ApiError::invalid_parameter("The endpoint, the version or the kubeconfig is too long"));
     }
     let region_is_valid = request.region.as_deref().is_none_or(|region| {
-        (1..=32).contains(&region.len()) && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        (1..=32).contains(&region.len())
+            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     });
     if !region_is_valid {
         return Err(ApiError::invalid_parameter("The region must have lower case letters, digits and `-` only"));

@@ -14,7 +14,8 @@ pub(super) fn status(view: &View) -> Outcome {
 
 fn of_cluster(cluster: &ClusterView) -> Value {
     let world = &cluster.world;
-    let without_effect: Vec<Value> = world.entries().flat_map(|entry| policies_without_effect(cluster, entry)).collect();
+    let without_effect: Vec<Value> =
+        world.entries().flat_map(|entry| policies_without_effect(cluster, entry)).collect();
     json!({
         "name": cluster.record.name.as_str(),
         "arn": cluster.cluster.arn(),
@@ -38,7 +39,9 @@ fn aws_auth(aws_auth: &AwsAuth, health: &AwsAuthHealth) -> Value {
     let problems: Vec<Value> = aws_auth
         .problems
         .iter()
-        .map(|problem| json!({ "section": problem.section.key(), "line": problem.line, "message": problem.to_string() }))
+        .map(
+            |problem| json!({ "section": problem.section.key(), "line": problem.line, "message": problem.to_string() }),
+        )
         .collect();
     json!({
         "read": health.seen,

@@ -18,11 +18,8 @@ pub(super) enum Authentication {
 }
 
 /// Audiences that mean the API server itself; any other is for the API server to judge.
-const API_SERVER_AUDIENCES: [&str; 3] = [
-    "https://kubernetes.default.svc",
-    "https://kubernetes.default.svc.cluster.local",
-    "kubernetes.default.svc",
-];
+const API_SERVER_AUDIENCES: [&str; 3] =
+    ["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes.default.svc"];
 
 pub(super) fn authenticate(
     webhooks: &Webhooks,
@@ -65,10 +62,8 @@ pub(super) fn authenticate(
                 cluster = %name, arn = %caller.canonical, session = caller.session_name, principal_id = %caller.id,
                 reason = refusal.reason(), %refusal, "access denied"
             );
-            let status = TokenReviewStatus {
-                error: format!("{}: {refusal}", caller.canonical),
-                ..TokenReviewStatus::default()
-            };
+            let status =
+                TokenReviewStatus { error: format!("{}: {refusal}", caller.canonical), ..TokenReviewStatus::default() };
             Authentication::Answer(status, refusal.reason())
         }
     }

@@ -89,8 +89,9 @@ impl Webhooks {
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Result<Vec<u8>, Refused> {
-        let (name, hook) = route(request.uri().path())
-            .ok_or_else(|| refuse(StatusCode::NOT_FOUND, "expected /clusters/NAME/authenticate or /clusters/NAME/authorize"))?;
+        let (name, hook) = route(request.uri().path()).ok_or_else(|| {
+            refuse(StatusCode::NOT_FOUND, "expected /clusters/NAME/authenticate or /clusters/NAME/authorize")
+        })?;
         if self.client_auth == ClientAuth::Required && !is_api_server_of(peer, name.as_str()) {
             let message = format!("the client certificate is not that of the API server of cluster {name}");
             return Err((StatusCode::FORBIDDEN, message));
@@ -104,7 +105,9 @@ impl Webhooks {
         let body = Limited::new(request.into_body(), MAX_BODY)
             .collect()
             .await
-            .map_err(|_| refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body could not be read, or is larger than 256 KiB"))?
+            .map_err(|_| {
+                refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body could not be read, or is larger than 256 KiB")
+            })?
             .to_bytes();
         let view = self.engine.view();
         match hook {

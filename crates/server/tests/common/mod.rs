@@ -120,17 +120,15 @@ impl Server {
             body_sha256: PayloadHash::of(body.as_bytes()),
         };
         let signed = sign_headers(&request, credentials, "us-west-2", service, Timestamp::now()).unwrap();
-        let mut headers =
-            vec![("authorization", signed.authorization), ("x-amz-date", signed.x_amz_date)];
+        let mut headers = vec![("authorization", signed.authorization), ("x-amz-date", signed.x_amz_date)];
         headers.extend(signed.x_amz_security_token.map(|token| ("x-amz-security-token", token)));
         self.send(method, path_and_query, &headers, body).await
     }
 
     /// A call as it is given.
     pub async fn send(&self, method: &str, path_and_query: &str, headers: &[(&str, String)], body: &str) -> Response {
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path_and_query}", self.addresses.api));
+        let mut request =
+            http::Request::builder().method(method).uri(format!("http://{}{path_and_query}", self.addresses.api));
         for (name, value) in headers {
             request = request.header(*name, value);
         }
@@ -165,8 +163,7 @@ impl Server {
 
     /// Assumes a role.
     pub async fn assume(&self, arn: &str, session: &str) -> Credentials {
-        let form =
-            format!("Action=AssumeRole&Version=2011-06-15&RoleArn={}&RoleSessionName={session}", encode(arn));
+        let form = format!("Action=AssumeRole&Version=2011-06-15&RoleArn={}&RoleSessionName={session}", encode(arn));
         let response = self.query(&self.admin, "sts", &form).await;
         assert_eq!(response.status, 200, "{}", response.text);
         let take = |tag: &str| between(&response.text, &format!("<{tag}>"), &format!("</{tag}>")).to_owned();
