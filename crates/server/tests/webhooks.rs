@@ -1,0 +1,312 @@
+//! The webhooks over TLS, as kube-apiserver calls them: who is let in, and what is refused on the way.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use common::{Server, config, encode};
+use doorward_cluster::pki::Pki;
+use doorward_server::webhook::ClientAuth;
+use doorward_sigv4::{Credentials, SecretKey};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+const VIEW: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy";
+
+/// Calls a webhook with the certificate of a cluster's API server, or with none.
+async fn post(
+    server: &Server,
+    data_dir: &Path,
+    certificate_of: Option<&str>,
+    path: &str,
+    content_type: &str,
+    body: &str,
+) -> Result<(u16, String), String> {
+    let pki = Pki::open(data_dir, Timestamp::now()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(pki.ca_der().unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let tls = match certificate_of {
+        None => builder.with_no_client_auth(),
+        Some(cluster) => {
+            let identity = pki.client(&cluster.parse().unwrap(), Timestamp::now()).unwrap();
+            let chain = vec![identity.certificate_der().unwrap()];
+            builder.with_client_auth_cert(chain, identity.key_der().unwrap()).unwrap()
+        }
+    };
+    let stream = TcpStream::connect(server.addresses.webhook).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let stream =
+        TlsConnector::from(Arc::new(tls)).connect(name, stream).await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    tokio::spawn(connection);
+    let request = http::Request::post(path)
+        .header("host", "doorward")
+        .header("content-type", content_type)
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap();
+    let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+    let status = response.status().as_u16();
+    let bytes = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
+    Ok((status, String::from_utf8(bytes.to_vec()).unwrap()))
+}
+
+async fn review(server: &Server, data_dir: &Path, cluster: &str, body: &Value) -> (u16, Value) {
+    let hook = if body["kind"] == "TokenReview" { "authenticate" } else { "authorize" };
+    let path = format!("/clusters/{cluster}/{hook}");
+    let (status, text) =
+        post(server, data_dir, Some(cluster), &path, "application/json", &body.to_string()).await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn token_review(token: &str) -> Value {
+    json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token } })
+}
+
+struct Ready {
+    folder: tempfile::TempDir,
+    server: Server,
+    dev: Credentials,
+}
+
+/// A server with the cluster `demo`, and a role that may look at `carts`.
+async fn ready() -> Ready {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_with(config(folder.path(), ClientAuth::Required)).await;
+    server.register("demo", "API").await;
+    let arn = server.create_role("/team/", "dev").await;
+    let body = json!({ "principalArn": arn }).to_string();
+    assert_eq!(server.call("POST", "/clusters/demo/access-entries", &body).await.status, 200);
+    let path = format!("/clusters/demo/access-entries/{}/access-policies", encode(&arn));
+    let body = json!({ "policyArn": VIEW, "accessScope": { "type": "namespace", "namespaces": ["carts"] } });
+    assert_eq!(server.call("POST", &path, &body.to_string()).await.status, 200);
+    let dev = server.assume(&arn, "me@x.com").await;
+    Ready { folder, server, dev }
+}
+
+#[tokio::test]
+async fn a_token_becomes_the_identity_of_its_access_entry() {
+    let Ready { folder, server, dev } = ready().await;
+    let token = server.token(&dev, "demo", Timestamp::now());
+    let mut asked = token_review(&token);
+    asked["spec"]["audiences"] = json!(["https://kubernetes.default.svc.cluster.local", "vault"]);
+    let (status, answer) = review(&server, folder.path(), "demo", &asked).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["apiVersion"], "authentication.k8s.io/v1");
+    assert_eq!(answer["kind"], "TokenReview");
+    assert_eq!(answer["status"]["authenticated"], true, "{answer}");
+    assert_eq!(answer["status"]["audiences"], json!(["https://kubernetes.default.svc.cluster.local"]));
+    let user = &answer["status"]["user"];
+    assert_eq!(user["username"], "arn:aws:sts::123456789012:assumed-role/dev/me-x.com");
+    assert_eq!(user["groups"], json!([]));
+    assert_eq!(user["extra"]["sessionName"], json!(["me@x.com"]));
+    assert_eq!(user["extra"]["arn"], json!(["arn:aws:sts::123456789012:assumed-role/dev/me@x.com"]));
+    assert_eq!(user["extra"]["canonicalArn"], json!(["arn:aws:iam::123456789012:role/dev"]));
+    let id = user["extra"]["principalId"][0].as_str().unwrap();
+    assert!(id.starts_with("AROA"));
+    assert_eq!(user["uid"], format!("aws-iam-authenticator:123456789012:{id}"));
+
+    asked["apiVersion"] = json!("authentication.k8s.io/v1beta1");
+    let (_, answer) = review(&server, folder.path(), "demo", &asked).await;
+    assert_eq!(answer["apiVersion"], "authentication.k8s.io/v1beta1");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_good_here_and_now_is_refused_with_status_200() {
+    let Ready { folder, server, dev } = ready().await;
+    let now = Timestamp::now();
+    let good = server.token(&dev, "demo", now);
+    let stranger = Credentials::new("AKIAIOSFODNN7EXAMPLE".to_owned(), SecretKey::new("x".repeat(40)), None).unwrap();
+    let flipped = {
+        let middle = good.len() / 2;
+        let other = if good.as_bytes()[middle] == b'A' { 'B' } else { 'A' };
+        format!("{}{other}{}", &good[..middle], &good[middle + 1..])
+    };
+    for (what, token) in [
+        ("nothing", String::new()),
+        ("not a token", "Bearer abc".to_owned()),
+        ("a byte changed", flipped),
+        ("made for another cluster", server.token(&dev, "other", now)),
+        ("too old", server.token(&dev, "demo", now - SignedDuration::from_mins(16))),
+        ("from the future", server.token(&dev, "demo", now + SignedDuration::from_mins(6))),
+        ("of an unknown key", server.token(&stranger, "demo", now)),
+        ("far too long", format!("{good}{}", "A".repeat(20_000))),
+    ] {
+        let (status, answer) = review(&server, folder.path(), "demo", &token_review(&token)).await;
+        assert_eq!(status, 200, "{what}: {answer}");
+        assert_eq!(answer["status"]["authenticated"], false, "{what}");
+        let error = answer["status"]["error"].as_str().unwrap();
+        let tells = token.len() > 11 && error.contains(&token[token.len() - 11..]);
+        assert!(!error.is_empty() && error.len() < 300 && !tells, "{what}: {error}");
+        assert!(answer["status"]["user"].is_null(), "{what}");
+    }
+    let (_, answer) = review(&server, folder.path(), "demo", &token_review(&good)).await;
+    assert_eq!(answer["status"]["authenticated"], true);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_no_entry_any_more_is_refused_at_once_with_the_same_token() {
+    let Ready { folder, server, dev } = ready().await;
+    let token = server.token(&dev, "demo", Timestamp::now());
+    let authenticated = async || {
+        let (_, answer) = review(&server, folder.path(), "demo", &token_review(&token)).await;
+        answer["status"]["authenticated"].as_bool().unwrap()
+    };
+    assert!(authenticated().await);
+    let path = format!("/clusters/demo/access-entries/{}", encode("arn:aws:iam::123456789012:role/team/dev"));
+    assert_eq!(server.call("DELETE", &path, "").await.status, 200);
+    assert!(!authenticated().await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_role_made_again_does_not_inherit_the_entry() {
+    let Ready { folder, server, dev } = ready().await;
+    let old = server.token(&dev, "demo", Timestamp::now());
+    let form = "Action=DeleteRole&Version=2010-05-08&RoleName=dev";
+    assert_eq!(server.query(&server.admin, "iam", form).await.status, 200);
+    let arn = server.create_role("/team/", "dev").await;
+    let new = server.token(&server.assume(&arn, "me").await, "demo", Timestamp::now());
+    for token in [old, new] {
+        let (_, answer) = review(&server, folder.path(), "demo", &token_review(&token)).await;
+        assert_eq!(answer["status"]["authenticated"], false, "{answer}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_policy_allows_within_its_scope_and_says_nothing_otherwise() {
+    let Ready { folder, server, dev } = ready().await;
+    let token = server.token(&dev, "demo", Timestamp::now());
+    let (_, answer) = review(&server, folder.path(), "demo", &token_review(&token)).await;
+    let user = &answer["status"]["user"];
+    let id = user["extra"]["principalId"][0].as_str().unwrap();
+    let ask = |version: &str, verb: &str, namespace: &str, uid: &Value, extra: Value| {
+        json!({
+            "apiVersion": format!("authorization.k8s.io/{version}"),
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": user["username"], "uid": uid, "extra": extra,
+                "resourceAttributes": { "verb": verb, "resource": "pods", "version": "v1", "namespace": namespace },
+            },
+        })
+    };
+    // kube-apiserver gives the keys of extra attributes in lower case.
+    let extra = json!({ "principalid": [id] });
+    for (version, verb, namespace, uid, extra, allowed) in [
+        ("v1", "list", "carts", &user["uid"], extra.clone(), true),
+        ("v1beta1", "list", "carts", &user["uid"], extra.clone(), true),
+        ("v1", "delete", "carts", &user["uid"], extra.clone(), false),
+        ("v1", "list", "ui", &user["uid"], extra.clone(), false),
+        ("v1", "list", "", &user["uid"], extra.clone(), false),
+        ("v1", "list", "carts", &json!(""), extra.clone(), false),
+        ("v1", "list", "carts", &user["uid"], json!({}), false),
+        ("v1", "list", "carts", &user["uid"], json!({ "principalid": ["AROAOTHER"] }), false),
+    ] {
+        let asked = ask(version, verb, namespace, uid, extra);
+        let (status, answer) = review(&server, folder.path(), "demo", &asked).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["status"]["allowed"], allowed, "{asked}");
+        assert_eq!(answer["apiVersion"], asked["apiVersion"]);
+        assert!(answer["status"]["denied"].is_null());
+        if allowed {
+            let reason = answer["status"]["reason"].as_str().unwrap();
+            assert!(reason.starts_with("EKS Access Policy: allowed by RoleBinding \"arn:aws:iam::"), "{reason}");
+        } else {
+            assert!(answer["status"]["reason"].is_null());
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn only_the_api_server_of_a_cluster_may_ask_about_it() {
+    let Ready { folder, server, dev } = ready().await;
+    server.register("other", "API").await;
+    let body = token_review(&server.token(&dev, "demo", Timestamp::now())).to_string();
+    let path = "/clusters/demo/authenticate";
+    let ask = async |certificate: Option<&str>| {
+        post(&server, folder.path(), certificate, path, "application/json", &body).await
+    };
+    assert!(ask(None).await.is_err(), "without a certificate TLS must fail");
+    let (status, text) = ask(Some("other")).await.unwrap();
+    assert_eq!(status, 403, "{text}");
+    assert_eq!(ask(Some("demo")).await.unwrap().0, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_review_is_refused_with_a_status_of_its_own() {
+    let Ready { folder, server, .. } = ready().await;
+    let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(300 * 1024));
+    let deep = "[".repeat(100_000);
+    let pod = r#"{"apiVersion":"v1","kind":"Pod","spec":{}}"#;
+    let other = r#"{"apiVersion":"authentication.k8s.io/v2","kind":"TokenReview","spec":{}}"#;
+    let swapped = r#"{"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","spec":{}}"#;
+    for (path, content_type, body, expected) in [
+        ("/", "application/json", "{}", 404),
+        ("/clusters/demo", "application/json", "{}", 404),
+        ("/clusters/demo/authenticate/", "application/json", "{}", 404),
+        ("/clusters/demo%2Fx/authenticate", "application/json", "{}", 404),
+        ("/clusters/demo/authenticate", "text/plain", "{}", 415),
+        ("/clusters/demo/authenticate", "application/json", "", 400),
+        ("/clusters/demo/authenticate", "application/json", "{}", 400),
+        ("/clusters/demo/authenticate", "application/json", "[]", 400),
+        ("/clusters/demo/authenticate", "application/json", &deep, 400),
+        ("/clusters/demo/authenticate", "application/json", pod, 400),
+        ("/clusters/demo/authenticate", "application/json", other, 400),
+        ("/clusters/demo/authenticate", "application/json", swapped, 400),
+        ("/clusters/demo/authenticate", "application/json", &huge, 413),
+    ] {
+        let (status, text) = post(&server, folder.path(), Some("demo"), path, content_type, body).await.unwrap();
+        assert_eq!(status, expected, "{path} {content_type}: {text}");
+    }
+    let (status, _) =
+        post(&server, folder.path(), Some("nowhere"), "/clusters/nowhere/authenticate", "application/json", &token_review("x").to_string())
+            .await
+            .unwrap();
+    assert_eq!(status, 404);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn while_aws_auth_was_never_read_nobody_unknown_is_refused_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_with(config(folder.path(), ClientAuth::Required)).await;
+    server.register("demo", "API_AND_CONFIG_MAP").await;
+    let arn = server.create_role("/", "unknown").await;
+    let token = server.token(&server.assume(&arn, "me").await, "demo", Timestamp::now());
+    // Nothing is known of aws-auth, so "not mapped" cannot be said: the API server is to ask again.
+    let (status, _) = review(&server, folder.path(), "demo", &token_review(&token)).await;
+    assert_eq!(status, 503);
+    // An entry alone counts for its principal, whatever aws-auth may say.
+    let administrator = server.token(&server.admin, "demo", Timestamp::now());
+    let (status, answer) = review(&server, folder.path(), "demo", &token_review(&administrator)).await;
+    assert_eq!((status, &answer["status"]["authenticated"]), (200, &json!(true)));
+    server.stop().await;
+}
