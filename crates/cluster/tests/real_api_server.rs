@@ -21,7 +21,7 @@ use doorward_cluster::config_map::{AwsAuthConfigMap, ConfigMapError, Mode};
 use doorward_cluster::init::{Init, init};
 use doorward_cluster::kubeconfig::stored::StoredKubeconfig;
 use doorward_cluster::pki::{Pki, client_of};
-use doorward_cluster::watch::{AwsAuthWatch, Health, WatchState};
+use doorward_cluster::watch::{AwsAuthWatch, Health, Timing, WatchState};
 use doorward_core::aws_auth::edit::{Duplicates, EditError, NewMapping, Which, create_mapping, delete_mapping};
 use jiff::Timestamp;
 
@@ -73,7 +73,7 @@ async fn aws_auth_is_seen_as_it_changes_and_edits_keep_what_is_not_theirs() {
     let _one = ONE_AT_A_TIME.lock().await;
     let server = start();
     let client = client(&server).await;
-    let watch = AwsAuthWatch::start(client.clone());
+    let watch = AwsAuthWatch::start(client.clone(), Timing::default());
     wait_for(&watch, "that there is none", is_absent).await;
     let config_map = AwsAuthConfigMap::new(client);
     assert_eq!(config_map.read().await.unwrap(), None);
@@ -126,7 +126,7 @@ async fn what_happens_while_the_api_server_is_away_is_seen_when_it_is_back() {
     let client = client(&server).await;
     let config_map = AwsAuthConfigMap::new(client.clone());
     config_map.edit(Mode::Apply, add(ADMIN)).await.unwrap();
-    let watch = AwsAuthWatch::start(client);
+    let watch = AwsAuthWatch::start(client, Timing::default());
     wait_for(&watch, "the row", |state| has_role(state, "role/admin")).await;
 
     server.kill_kube_apiserver();
@@ -152,6 +152,26 @@ async fn what_happens_while_the_api_server_is_away_is_seen_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_hangs_is_noticed_and_silence_is_no_failure() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let server = start();
+    let client = client(&server).await;
+    let second = Duration::from_secs(1);
+    let watch = AwsAuthWatch::start(client, Timing { list: 2 * second, silence: second, ..Timing::default() });
+    let mut state = watch.state();
+    wait_for(&watch, "that there is none", is_absent).await;
+    state.mark_unchanged();
+    tokio::time::sleep(4 * second).await;
+    assert!(!state.has_changed().unwrap(), "what is known already is not told again");
+
+    server.signal_kube_apiserver("STOP");
+    let failing = wait_for(&watch, "the failure", |state| matches!(state.health, Health::Failing { .. })).await;
+    assert!(format!("{:?}", failing.health).contains("no answer within 2 s"), "{failing:?}");
+    server.signal_kube_apiserver("CONT");
+    wait_for(&watch, "that it is back", is_absent).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_refuses_is_told_with_its_own_words() {
     let _one = ONE_AT_A_TIME.lock().await;
     let server = start();
@@ -159,7 +179,7 @@ async fn an_api_server_that_refuses_is_told_with_its_own_words() {
     let other = server.folder.path().join("other");
     std::fs::write(&other, text.replace(TOKEN, "another-token")).unwrap();
     let client = StoredKubeconfig::load(&other, Some("c")).unwrap().client().await.unwrap();
-    let watch = AwsAuthWatch::start(client.clone());
+    let watch = AwsAuthWatch::start(client.clone(), Timing::default());
     let state = wait_for(&watch, "the refusal", |state| matches!(state.health, Health::Failing { .. })).await;
     assert!(format!("{:?}", state.health).contains("Unauthorized"), "{state:?}");
     assert_eq!(state.observed, None);

@@ -86,6 +86,11 @@ impl ApiServer {
         self.kube_apiserver = None;
     }
 
+    pub(crate) fn signal_kube_apiserver(&self, signal: &str) {
+        let id = self.kube_apiserver.as_ref().unwrap().child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+    }
+
     /// Asks with kubectl: another client than the one under test.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         let kubeconfig = format!("--kubeconfig={}", self.kubeconfig().display());
