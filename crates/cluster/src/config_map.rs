@@ -3,6 +3,8 @@
 //! Somebody else may edit it at the same time (EKS itself does, for node groups). So an edit is a function of the data,
 //! sent with the resource version that it was made from, and made again from the new data when that is refused.
 
+use std::time::Duration;
+
 use doorward_core::aws_auth::edit::{Data, EditError, Edited};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -12,6 +14,8 @@ use kube::{Api, Client};
 use crate::error_text;
 use crate::watch::{NAME, NAMESPACE};
 
+/// How long the API server may take for one request.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// So often is an edit made again before the other side is left its way.
 const ATTEMPTS: usize = 8;
 
@@ -41,7 +45,7 @@ impl AwsAuthConfigMap {
     /// # Errors
     /// If the API server does not answer, or refuses.
     pub async fn read(&self) -> Result<Option<Data>, ConfigMapError> {
-        let found = self.api.get_opt(NAME).await.map_err(|error| ConfigMapError::read(&error))?;
+        let found = self.get().await?;
         Ok(found.map(|config_map| config_map.data.unwrap_or_default()))
     }
 
@@ -56,7 +60,7 @@ impl AwsAuthConfigMap {
         edit: impl Fn(&Data) -> Result<Edited, EditError>,
     ) -> Result<Edited, ConfigMapError> {
         for _ in 0..ATTEMPTS {
-            let found = self.api.get_opt(NAME).await.map_err(|error| ConfigMapError::read(&error))?;
+            let found = self.get().await?;
             let now = found.as_ref().and_then(|config_map| config_map.data.clone()).unwrap_or_default();
             let edited = edit(&now)?;
             if edited.data == now || self.write(mode, found, &edited.data).await? {
@@ -66,24 +70,37 @@ impl AwsAuthConfigMap {
         Err(ConfigMapError::Contended { attempts: ATTEMPTS })
     }
 
+    async fn get(&self) -> Result<Option<ConfigMap>, ConfigMapError> {
+        match tokio::time::timeout(TIMEOUT, self.api.get_opt(NAME)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(ConfigMapError::Read { message: error_text::of_client(&error) }),
+            Err(_) => Err(ConfigMapError::Read { message: no_answer() }),
+        }
+    }
+
     /// Writes the data over what was found. False if that is not there any more.
     async fn write(&self, mode: Mode, found: Option<ConfigMap>, data: &Data) -> Result<bool, ConfigMapError> {
         let params = PostParams { dry_run: mode == Mode::DryRun, field_manager: Some("doorward".to_owned()) };
         let existed = found.is_some();
-        let written = match found {
-            Some(found) => {
-                let config_map = ConfigMap { data: Some(data.clone()), ..found };
-                self.api.replace(NAME, &params, &config_map).await
+        let request = async {
+            match found {
+                Some(found) => {
+                    let config_map = ConfigMap { data: Some(data.clone()), ..found };
+                    self.api.replace(NAME, &params, &config_map).await
+                }
+                None => {
+                    let metadata = ObjectMeta {
+                        name: Some(NAME.to_owned()),
+                        namespace: Some(NAMESPACE.to_owned()),
+                        ..ObjectMeta::default()
+                    };
+                    let config_map = ConfigMap { metadata, data: Some(data.clone()), ..ConfigMap::default() };
+                    self.api.create(&params, &config_map).await
+                }
             }
-            None => {
-                let metadata = ObjectMeta {
-                    name: Some(NAME.to_owned()),
-                    namespace: Some(NAMESPACE.to_owned()),
-                    ..ObjectMeta::default()
-                };
-                let config_map = ConfigMap { metadata, data: Some(data.clone()), ..ConfigMap::default() };
-                self.api.create(&params, &config_map).await
-            }
+        };
+        let Ok(written) = tokio::time::timeout(TIMEOUT, request).await else {
+            return Err(ConfigMapError::Write { message: no_answer() });
         };
         match written {
             Ok(_) => Ok(true),
@@ -125,8 +142,6 @@ pub enum ConfigMapError {
     },
 }
 
-impl ConfigMapError {
-    fn read(error: &kube::Error) -> Self {
-        Self::Read { message: error_text::of_client(error) }
-    }
+fn no_answer() -> String {
+    format!("no answer within {} s", TIMEOUT.as_secs())
 }

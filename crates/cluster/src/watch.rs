@@ -1,9 +1,10 @@
 //! Watching `kube-system/aws-auth` of one cluster.
 //!
 //! A list, then a watch from there, for ever. Whatever goes wrong (the API server restarts, the resource version is too
-//! old or, after a restore, too new, the connection dies without a word), everything begins again with a list: so what
-//! was missed is seen, a deletion too, and success is known, which a resumed watch would not tell. AWS's authenticator
-//! never lists, and lets a deletion that it missed go on granting access.
+//! old or, after a restore, too new), everything begins again with a list: so what was missed is seen, a deletion too,
+//! and success is known, which a resumed watch would not tell. And so does it after a minute of silence, because a
+//! connection that died without a word, or a server that hangs, is silent as well. AWS's authenticator never lists, and
+//! lets a deletion that it missed go on granting access.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -24,15 +25,29 @@ pub const NAMESPACE: &str = "kube-system";
 /// What it is called.
 pub const NAME: &str = "aws-auth";
 
-/// One watch call lasts this long, in seconds. A connection that died silently is noticed five seconds later.
-const WATCH_SECONDS: u32 = 60;
-/// How long the list may take.
-const LIST_TIMEOUT: Duration = Duration::from_secs(15);
-/// The first pause after a failure; each further one is twice as long, up to [`MAX_PAUSE`].
-const MIN_PAUSE: Duration = Duration::from_millis(250);
-const MAX_PAUSE: Duration = Duration::from_secs(10);
-/// A connection that lasted this long begins again with the first pause.
-const STEADY: Duration = Duration::from_secs(30);
+/// How patient a watch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long a list may take. With [`Self::silence`], the longest time that a change can stay unseen.
+    pub list: Duration,
+    /// After so long without a change, all begins again with a list.
+    pub silence: Duration,
+    /// The first pause after a failure; each further one is twice as long.
+    pub min_pause: Duration,
+    /// The longest pause.
+    pub max_pause: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            list: Duration::from_secs(15),
+            silence: Duration::from_secs(60),
+            min_pause: Duration::from_millis(250),
+            max_pause: Duration::from_secs(10),
+        }
+    }
+}
 
 /// What the API server said last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +56,7 @@ pub struct Observed {
     pub data: Option<BTreeMap<String, String>>,
     /// Its resource version, where it exists.
     pub resource_version: Option<String>,
-    /// When it was seen.
+    /// When this was seen first.
     pub at: Timestamp,
 }
 
@@ -82,10 +97,10 @@ pub struct AwsAuthWatch {
 
 impl AwsAuthWatch {
     /// Begins to watch. Must be called within a tokio runtime; never fails, and never gives up.
-    pub fn start(client: Client) -> Self {
+    pub fn start(client: Client, timing: Timing) -> Self {
         let (sender, state) = watch::channel(WatchState { observed: None, health: Health::Starting });
         let api = Api::namespaced(client, NAMESPACE);
-        let task = tokio::spawn(async move { Watcher { api, sender, pause: MIN_PAUSE }.run().await });
+        let task = tokio::spawn(async move { Watcher { api, sender, timing }.run().await });
         Self { state, task }
     }
 
@@ -104,59 +119,76 @@ impl Drop for AwsAuthWatch {
 struct Watcher {
     api: Api<ConfigMap>,
     sender: watch::Sender<WatchState>,
-    pause: Duration,
+    timing: Timing,
+}
+
+/// Why a watch ended.
+enum End {
+    /// There was nothing to see, or nobody there any more to show it.
+    Silence,
+    /// Something went wrong.
+    Failure(String),
 }
 
 impl Watcher {
-    async fn run(mut self) {
+    async fn run(self) {
+        let mut pause = self.timing.min_pause;
         while !self.sender.is_closed() {
             let started = tokio::time::Instant::now();
-            let error = self.follow().await;
-            if started.elapsed() > STEADY {
-                self.pause = MIN_PAUSE;
+            match self.follow().await {
+                End::Silence => pause = self.timing.min_pause,
+                End::Failure(error) => {
+                    if started.elapsed() > self.timing.silence {
+                        pause = self.timing.min_pause;
+                    }
+                    tracing::warn!(error, pause_ms = pause.as_millis(), "watching aws-auth failed, beginning again");
+                    self.failing(error);
+                    tokio::time::sleep(with_jitter(pause)).await;
+                    pause = (pause * 2).min(self.timing.max_pause);
+                }
             }
-            tracing::warn!(error, pause_ms = self.pause.as_millis(), "watching aws-auth failed, beginning again");
-            self.failing(error);
-            tokio::time::sleep(with_jitter(self.pause)).await;
-            self.pause = (self.pause * 2).min(MAX_PAUSE);
         }
     }
 
-    /// Lists and watches until something goes wrong, and gives what.
-    async fn follow(&self) -> String {
-        let config = watcher::Config::default().fields(&format!("metadata.name={NAME}")).timeout(WATCH_SECONDS);
+    /// Lists, and watches from there until something goes wrong or nothing happens.
+    async fn follow(&self) -> End {
+        let config = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
         let mut events = std::pin::pin!(watcher(self.api.clone(), config));
+        // While there is a list under way: what it found so far.
         let mut listed: Option<Option<ConfigMap>> = Some(None);
         loop {
-            // A list that is not answered would be waited for for ever; a watch ends by itself.
-            let next = match listed {
-                Some(_) => match tokio::time::timeout(LIST_TIMEOUT, events.next()).await {
-                    Ok(next) => next,
-                    Err(_) => return format!("no answer within {} s", LIST_TIMEOUT.as_secs()),
-                },
-                None => events.next().await,
-            };
-            match next {
-                Some(Ok(Event::Init)) => listed = Some(None),
-                Some(Ok(Event::InitApply(config_map))) => listed = Some(Some(config_map)),
-                Some(Ok(Event::InitDone)) => self.observed(listed.take().flatten()),
-                Some(Ok(Event::Apply(config_map))) => self.observed(Some(config_map)),
-                Some(Ok(Event::Delete(_))) => self.observed(None),
-                Some(Err(error)) => return describe(&error),
-                None => return "the watch ended".to_owned(),
+            let patience = if listed.is_some() { self.timing.list } else { self.timing.silence };
+            match tokio::time::timeout(patience, events.next()).await {
+                Err(_) if listed.is_none() => return End::Silence,
+                Err(_) => return End::Failure(format!("no answer within {} s", patience.as_secs_f32())),
+                Ok(Some(Ok(Event::Init))) => listed = Some(None),
+                Ok(Some(Ok(Event::InitApply(config_map)))) => listed = Some(Some(config_map)),
+                Ok(Some(Ok(Event::InitDone))) => self.observed(listed.take().flatten()),
+                Ok(Some(Ok(Event::Apply(config_map)))) => self.observed(Some(config_map)),
+                Ok(Some(Ok(Event::Delete(_)))) => self.observed(None),
+                Ok(Some(Err(error))) => return End::Failure(describe(&error)),
+                Ok(None) => return End::Failure("the watch ended".to_owned()),
             }
         }
     }
 
     fn observed(&self, config_map: Option<ConfigMap>) {
-        let now = Timestamp::now();
+        let at = Timestamp::now();
         let resource_version = config_map.as_ref().and_then(|found| found.metadata.resource_version.clone());
         let data = config_map.map(|found| found.data.unwrap_or_default());
-        self.sender.send_modify(|state| {
-            if !matches!(state.health, Health::Connected { .. }) {
-                state.health = Health::Connected { since: now };
+        self.sender.send_if_modified(|state| {
+            let was_connected = matches!(state.health, Health::Connected { .. });
+            if !was_connected {
+                state.health = Health::Connected { since: at };
             }
-            state.observed = Some(Observed { data, resource_version, at: now });
+            let is_known = state
+                .observed
+                .as_ref()
+                .is_some_and(|known| known.data == data && known.resource_version == resource_version);
+            if !is_known {
+                state.observed = Some(Observed { data, resource_version, at });
+            }
+            !(was_connected && is_known)
         });
     }
 

@@ -53,8 +53,8 @@ pub enum Plugin<'a> {
 pub struct Updated {
     /// The context, which is the current one now.
     pub context: String,
-    /// Whether a context of that name was there before.
-    pub existed: bool,
+    /// Whether the file had the cluster before. The aws CLI then says `Updated context`, else `Added new context`.
+    pub had_cluster: bool,
 }
 
 /// Writes the entry to a kubeconfig file, which need not exist.
@@ -107,15 +107,17 @@ fn merge(kubeconfig: &mut Value, entry: &Entry<'_>) -> Result<Updated, &'static 
     let user = entry.user_alias.unwrap_or(entry.arn);
     let context = entry.alias.unwrap_or(user);
     let all = kubeconfig.as_object_mut().ok_or("the whole")?;
-    all.entry("apiVersion").or_insert_with(|| json!("v1"));
-    all.entry("kind").or_insert_with(|| json!("Config"));
-    all.entry("preferences").or_insert_with(|| json!({}));
+    if all.is_empty() {
+        all.insert("apiVersion".to_owned(), json!("v1"));
+        all.insert("kind".to_owned(), json!("Config"));
+        all.insert("preferences".to_owned(), json!({}));
+    }
     let cluster = json!({"certificate-authority-data": entry.certificate_authority, "server": entry.endpoint});
-    put(all, "clusters", entry.arn, "cluster", cluster)?;
+    let had_cluster = put(all, "clusters", entry.arn, "cluster", cluster)?;
     put(all, "users", user, "user", json!({"exec": exec(entry)}))?;
-    let existed = put(all, "contexts", context, "context", json!({"cluster": entry.arn, "user": user}))?;
+    put(all, "contexts", context, "context", json!({"cluster": entry.arn, "user": user}))?;
     all.insert("current-context".to_owned(), json!(context));
-    Ok(Updated { context: context.to_owned(), existed })
+    Ok(Updated { context: context.to_owned(), had_cluster })
 }
 
 /// Puts one named item in a list, in the place of the one of that name. True if there was one.
@@ -231,7 +233,7 @@ mod tests {
         let path = folder.path().join("new/config");
         let cluster = "demo".parse().unwrap();
         let updated = update(&path, &entry(&cluster)).unwrap();
-        assert_eq!(updated, Updated { context: ARN.to_owned(), existed: false });
+        assert_eq!(updated, Updated { context: ARN.to_owned(), had_cluster: false });
         let expected = json!({
             "apiVersion": "v1",
             "kind": "Config",
@@ -248,7 +250,7 @@ mod tests {
         assert_eq!(read(&path), expected);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        assert!(update(&path, &entry(&cluster)).unwrap().existed);
+        assert!(update(&path, &entry(&cluster)).unwrap().had_cluster);
         assert_eq!(read(&path), expected);
     }
 
@@ -262,7 +264,7 @@ mod tests {
         assert_eq!(update(&path, &with_role).unwrap().context, "ro");
         let named =
             Entry { alias: Some("readonly"), profile: Some("lab"), plugin: Plugin::Doorward("doorward"), ..with_role };
-        assert_eq!(update(&path, &named).unwrap(), Updated { context: "readonly".to_owned(), existed: false });
+        assert_eq!(update(&path, &named).unwrap(), Updated { context: "readonly".to_owned(), had_cluster: true });
         let all = read(&path);
         assert_eq!(all["contexts"].as_array().unwrap().len(), 2);
         assert_eq!(all["current-context"], "readonly");
