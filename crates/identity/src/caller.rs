@@ -10,7 +10,7 @@ use crate::directory::{Role, User};
 use crate::policy::identity::evaluate;
 use crate::policy::{Target, Verdict};
 
-/// An authenticated caller. [`crate::authenticate`] and [`crate::token`] make them; nothing else should.
+/// An authenticated caller. [`crate::authenticate()`] and [`crate::token`] make them; nothing else should.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Who it is.

@@ -10,6 +10,7 @@ pub mod directory;
 pub mod hosts;
 pub mod node;
 pub mod policy;
+mod printable;
 pub mod random;
 pub mod session;
 pub mod sts;

@@ -12,6 +12,7 @@ use crate::caller::{Caller, Identity};
 use crate::directory::{Directory, Role, SESSION_DURATION};
 use crate::policy::trust::{Trust, TrustRequest};
 use crate::policy::{Target, Verdict};
+use crate::printable::printable;
 use crate::random::Random;
 use crate::session::{SessionCredentials, SessionError, SessionKey, SessionSubject, issue};
 
@@ -75,9 +76,9 @@ pub fn assume_role(
     random: &mut dyn Random,
 ) -> Result<AssumedRole, StsError> {
     let arn = PrincipalArn::parse(request.role_arn).ok().filter(|arn| arn.kind() == PrincipalKind::Role);
-    let arn = arn.ok_or_else(|| StsError::Parameter { name: "roleArn", value: shortened(request.role_arn) })?;
+    let arn = arn.ok_or_else(|| StsError::Parameter { name: "roleArn", value: printable(request.role_arn) })?;
     if !is_session_name(request.session_name) || request.session_name.len() < 2 {
-        return Err(StsError::Parameter { name: "roleSessionName", value: shortened(request.session_name) });
+        return Err(StsError::Parameter { name: "roleSessionName", value: printable(request.session_name) });
     }
     let duration = request.duration_seconds.unwrap_or(3_600);
     if !SESSION_DURATION.contains(&duration) {
@@ -163,10 +164,6 @@ fn principal_arn(caller: &Caller) -> Option<PrincipalArn> {
     }
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(200).collect()
-}
-
 /// Why STS gives no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StsError {
@@ -186,7 +183,7 @@ pub enum StsError {
     Parameter {
         /// As AWS's messages spell it: `roleArn`, `durationSeconds`, …
         name: &'static str,
-        /// At most 200 characters of it.
+        /// At most 200 characters of it, in printable form.
         value: String,
     },
     /// More than the role's own maximum.

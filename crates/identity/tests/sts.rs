@@ -17,7 +17,7 @@ use doorward_identity::directory::KeyStatus;
 use doorward_identity::node::with_private_dns_name;
 use doorward_identity::session::SessionCredentials;
 use doorward_identity::sts::{AssumeRole, StsError, assume_role, get_caller_identity, get_session_token};
-use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, VerifyError, sign_headers};
+use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, VerifyError, presign, sign_headers};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
@@ -236,6 +236,39 @@ fn a_session_token_of_one_session_does_not_serve_another_key() {
     let secret = SecretKey::new(session.secret_access_key.expose_secret().to_owned());
     let without = Credentials::new(session.access_key_id, secret, None).unwrap();
     assert_eq!(call(&world, &without).unwrap_err(), AuthError::UnknownKey);
+}
+
+/// Whoever steals a token has a presigned request of STS: it says who its owner is, and opens nothing else.
+#[test]
+fn a_stolen_token_serves_for_nothing_but_what_it_says() {
+    let world = World::new();
+    let headers: [(&str, &[u8]); 2] = [("host", b"127.0.0.1:8090"), ("x-k8s-aws-id", b"demo")];
+    let request = Request {
+        method: "GET",
+        path: "/",
+        query: "Action=GetCallerIdentity&Version=2011-06-15",
+        headers: &headers,
+        body_sha256: PayloadHash::empty(),
+    };
+    let query = presign(&request, &credentials(), "us-west-2", "sts", now(), 60).unwrap();
+    let send = |query: &str, service: &str, method: &str, headers: &[(&str, &[u8])], body: &[u8]| {
+        let request = Request { method, path: "/", query, headers, body_sha256: PayloadHash::of(body) };
+        authenticate(&world.directory, &sessions(), &request, service, now()).map(|caller| caller.arn())
+    };
+    assert!(send(&query, "sts", "GET", &headers, b"").is_ok());
+    assert!(send(&query, "eks", "GET", &headers, b"").is_err(), "another service");
+    assert!(send(&query, "iam", "GET", &headers, b"").is_err(), "another service");
+    assert!(send(&query.replace("Identity", "Identitz"), "sts", "GET", &headers, b"").is_err(), "another action");
+    assert!(send(&format!("{query}&RoleArn=x"), "sts", "GET", &headers, b"").is_err(), "one parameter more");
+    assert!(send(&query, "sts", "POST", &headers, b"").is_err(), "another method");
+    assert!(send(&query, "sts", "GET", &headers, b"Action=AssumeRole").is_err(), "a body");
+    assert!(send(&query, "sts", "GET", &headers[..1], b"").is_err(), "without the cluster");
+    let other: [(&str, &[u8]); 2] = [headers[0], ("x-k8s-aws-id", b"other")];
+    assert!(send(&query, "sts", "GET", &other, b"").is_err(), "another cluster");
+    let twice: [(&str, &[u8]); 3] = [headers[0], headers[1], ("x-k8s-aws-id", b"other")];
+    assert!(send(&query, "sts", "GET", &twice, b"").is_err(), "two clusters");
+    let from: [(&str, &[u8]); 2] = [("host", b"sts.us-west-2.amazonaws.com"), headers[1]];
+    assert!(send(&query, "sts", "GET", &from, b"").is_err(), "another host");
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Directory {
         id: &str,
     ) -> Result<&Arc<AccessKey>, DirectoryError> {
         let user = self.require_user(account, user_name)?;
-        let missing = || DirectoryError::NoSuchEntity { kind: EntityKind::AccessKey, name: id.to_owned() };
+        let missing = || DirectoryError::no_such(EntityKind::AccessKey, id);
         self.access_keys_of(user).find(|key| key.id == id).ok_or_else(missing)
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use doorward_core::account_id::AccountId;
+use doorward_core::principal::PrincipalKind;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -102,8 +103,9 @@ impl Object {
         }
         Ok(match envelope.object {
             Stored::Account(account) => Self::Account(account),
-            Stored::User(user) => Self::User(user),
-            Stored::Role(role) => Self::Role(role),
+            Stored::User(user) if user.arn.kind() == PrincipalKind::User => Self::User(user),
+            Stored::Role(role) if role.arn.kind() == PrincipalKind::Role => Self::Role(role),
+            Stored::User(_) | Stored::Role(_) => return Err(StoredError::Unreadable),
             Stored::AccessKey(key) => Self::AccessKey(Arc::new(key.into())),
             Stored::Instance(instance) => Self::Instance(instance),
         })
@@ -141,14 +143,14 @@ impl std::str::FromStr for ObjectKey {
     type Err = StoredError;
 
     fn from_str(key: &str) -> Result<Self, StoredError> {
-        let mut parts = key.strip_prefix(STORAGE_PREFIX).ok_or(StoredError::Key)?.splitn(3, '/');
+        let mut parts = key.strip_prefix(STORAGE_PREFIX).ok_or(StoredError::Key)?.split('/');
         let account = parts.next().and_then(|account| account.parse().ok()).ok_or(StoredError::Key)?;
-        match (parts.next(), parts.next()) {
-            (Some("account"), None) => Ok(Self::Account(account)),
-            (Some("user"), Some(name)) => Ok(Self::User(account, name.to_owned())),
-            (Some("role"), Some(name)) => Ok(Self::Role(account, name.to_owned())),
-            (Some("access-key"), Some(id)) => Ok(Self::AccessKey(account, id.to_owned())),
-            (Some("instance"), Some(id)) => Ok(Self::Instance(account, id.to_owned())),
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("account"), None, None) => Ok(Self::Account(account)),
+            (Some("user"), Some(name), None) => Ok(Self::User(account, name.to_owned())),
+            (Some("role"), Some(name), None) => Ok(Self::Role(account, name.to_owned())),
+            (Some("access-key"), Some(id), None) => Ok(Self::AccessKey(account, id.to_owned())),
+            (Some("instance"), Some(id), None) => Ok(Self::Instance(account, id.to_owned())),
             _ => Err(StoredError::Key),
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::policy::PolicyError;
+use crate::printable::printable;
 use crate::random::RandomError;
 
 use super::tags::TagError;
@@ -45,7 +46,7 @@ pub enum DirectoryError {
     Invalid {
         /// Which parameter, in the spelling of IAM's messages: `roleName`, `path`, …
         field: &'static str,
-        /// At most 200 characters of it.
+        /// At most 200 characters of it, in printable form.
         value: String,
     },
     /// IAM's `MalformedPolicyDocument`.
@@ -64,7 +65,12 @@ pub enum DirectoryError {
 
 impl DirectoryError {
     pub(super) fn invalid(field: &'static str, value: &str) -> Self {
-        Self::Invalid { field, value: value.chars().take(200).collect() }
+        Self::Invalid { field, value: printable(value) }
+    }
+
+    /// `NoSuchEntity` for a name that somebody asked for, and that may be anything.
+    pub fn no_such(kind: EntityKind, name: &str) -> Self {
+        Self::NoSuchEntity { kind, name: printable(name) }
     }
 }
 

@@ -59,7 +59,7 @@ impl Directory {
             Some(instance) if instance.account == account => {
                 Ok(Change::Delete(ObjectKey::Instance(account, id.to_owned())))
             }
-            _ => Err(DirectoryError::NoSuchEntity { kind: EntityKind::Instance, name: id.to_owned() }),
+            _ => Err(DirectoryError::no_such(EntityKind::Instance, id)),
         }
     }
 }

@@ -159,7 +159,7 @@ impl Directory {
     }
 
     fn require_account(&self, id: AccountId) -> Result<&Account, DirectoryError> {
-        let missing = || DirectoryError::NoSuchEntity { kind: EntityKind::Account, name: id.to_string() };
+        let missing = || DirectoryError::no_such(EntityKind::Account, id.as_str());
         self.accounts.get(&id).map(AsRef::as_ref).ok_or_else(missing)
     }
 

@@ -55,6 +55,6 @@ pub(super) fn without_policy(
     let mut policies = policies.clone();
     match policies.remove(name) {
         Some(_) => Ok(policies),
-        None => Err(DirectoryError::NoSuchEntity { kind, name: name.to_owned() }),
+        None => Err(DirectoryError::no_such(kind, name)),
     }
 }

@@ -210,7 +210,7 @@ impl Directory {
     /// # Errors
     /// `NoSuchEntity`.
     pub fn require_role(&self, account: AccountId, name: &str) -> Result<&Arc<Role>, DirectoryError> {
-        let missing = || DirectoryError::NoSuchEntity { kind: EntityKind::Role, name: name.to_owned() };
+        let missing = || DirectoryError::no_such(EntityKind::Role, name);
         self.role(account, name).ok_or_else(missing)
     }
 

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::printable::printable;
+
 /// Most tags on one user or role.
 pub const MAX_TAGS: usize = 50;
 
@@ -78,7 +80,7 @@ fn check(tag: &Tag) -> Result<(), TagError> {
     let is_allowed = |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
     let key_fits = (1..=128).contains(&tag.key.chars().count()) && tag.key.chars().all(is_allowed);
     if !key_fits || tag.key.to_lowercase().starts_with("aws:") {
-        return Err(TagError::Key(tag.key.chars().take(128).collect()));
+        return Err(TagError::Key(printable(&tag.key)));
     }
     if tag.value.chars().count() > 256 || !tag.value.chars().all(is_allowed) {
         return Err(TagError::Value(tag.key.clone()));

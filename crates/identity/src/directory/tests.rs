@@ -199,9 +199,15 @@ fn storage_keys_are_stable() {
     let directory = with_account(Limits::default());
     let (change, _) = directory.create_role(&new_role("Dev"), now(), &mut counting()).unwrap();
     assert_eq!(change.key().to_string(), "iam/123456789012/role/dev");
-    for bad in
-        ["", "iam/", "eks/123456789012/role/a", "iam/1/role/a", "iam/123456789012/group/a", "iam/123456789012/role"]
-    {
+    for bad in [
+        "",
+        "iam/",
+        "eks/123456789012/role/a",
+        "iam/1/role/a",
+        "iam/123456789012/group/a",
+        "iam/123456789012/role/a/b",
+        "iam/123456789012/role",
+    ] {
         assert!(bad.parse::<ObjectKey>().is_err(), "{bad}");
     }
 }
@@ -248,4 +254,44 @@ fn an_instance_needs_a_role_a_real_id_and_a_harmless_name() {
         assert!(put("i-01234567", "node", name).is_err(), "{name:?}");
     }
     assert!(put("i-01234567", "other", "a.b").is_err());
+}
+
+#[test]
+fn what_a_stranger_wrote_forges_no_line_of_a_log() {
+    let directory = with_account(Limits::default());
+    let evil = "x\n2026-01-01 access granted\u{1b}[2J".repeat(50);
+    let policy = |rest: &str| ALLOW.replace("\"Action\":\"eks:*\"", rest);
+    let element = serde_json::to_string(&evil).unwrap();
+    let made = directory.create_role(&new_role("r"), now(), &mut counting()).unwrap();
+    let directory = directory.apply(&made.0);
+    let errors = [
+        directory.create_user(&new_user(&evil), now(), &mut counting()).unwrap_err(),
+        directory.create_user(&NewUser { path: &evil, ..new_user("u") }, now(), &mut counting()).unwrap_err(),
+        directory.delete_user(account(), &evil).unwrap_err(),
+        directory.delete_role(account(), &evil).unwrap_err(),
+        directory.delete_role_policy(account(), "r", &evil).unwrap_err(),
+        directory.delete_instance(account(), &evil).unwrap_err(),
+        directory.put_role_policy(account(), "r", &evil, ALLOW).unwrap_err(),
+        directory.put_role_policy(account(), "r", "p", &policy(&format!("\"Action\":{element}"))).unwrap_err(),
+        directory.put_role_policy(account(), "r", "p", &policy(&format!("{element}:1"))).unwrap_err(),
+        directory.put_role_policy(account(), "r", "p", &ALLOW.replace("\"*\"", &element)).unwrap_err(),
+        directory.update_assume_role_policy(account(), "r", &TRUST.replace("\"123456789012\"", &element)).unwrap_err(),
+        directory.tag_role(account(), "r", vec![Tag { key: evil.clone(), value: String::new() }]).unwrap_err(),
+    ];
+    for error in errors {
+        let shown = error.to_string();
+        assert!(!shown.chars().any(char::is_control) && shown.len() < 2_000, "{shown:?}");
+    }
+}
+
+#[test]
+fn a_stored_role_is_no_user() {
+    let directory = with_account(Limits::default());
+    let (Change::Put(role), _) = directory.create_role(&new_role("r"), now(), &mut counting()).unwrap() else {
+        panic!("a role was made")
+    };
+    let stored = role.to_stored().unwrap();
+    assert!(Object::from_stored(stored.as_bytes()).is_ok());
+    assert!(Object::from_stored(stored.replace(":role/", ":user/").as_bytes()).is_err());
+    assert!(Object::from_stored(stored.replace("\"schema\":1", "\"schema\":2").as_bytes()).is_err());
 }

@@ -154,7 +154,7 @@ impl Directory {
     /// # Errors
     /// `NoSuchEntity`.
     pub fn require_user(&self, account: AccountId, name: &str) -> Result<&Arc<User>, DirectoryError> {
-        let missing = || DirectoryError::NoSuchEntity { kind: EntityKind::User, name: name.to_owned() };
+        let missing = || DirectoryError::no_such(EntityKind::User, name);
         self.user(account, name).ok_or_else(missing)
     }
 }

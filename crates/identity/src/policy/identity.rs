@@ -6,6 +6,7 @@ use super::PolicyError;
 use super::json::Json;
 use super::statement::{Actions, Effect, RawStatement, parse_statements, strings};
 use super::wildcard::{Case, matches};
+use crate::printable::printable;
 
 /// A policy that can be attached to a user or a role: its text as it was given, and its meaning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +135,7 @@ impl Statement {
 fn parse_resources(value: &Json) -> Result<Vec<String>, PolicyError> {
     let patterns = strings(value, "a resource is a string, several are a list of strings")?;
     match patterns.iter().find(|pattern| *pattern != "*" && !pattern.starts_with("arn:")) {
-        Some(bad) => Err(PolicyError::Resource(bad.clone())),
+        Some(bad) => Err(PolicyError::Resource(printable(bad))),
         None => Ok(patterns),
     }
 }

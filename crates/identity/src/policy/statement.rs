@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::json::Json;
 use super::wildcard::{Case, matches};
 use super::{MAX_DOCUMENT_LENGTH, PolicyError};
+use crate::printable::printable;
 
 /// Whether a statement grants or forbids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub(super) fn parse_statements<T>(
             ("Version", _) => return Err(PolicyError::Shape("`Version` must be `2012-10-17` or `2008-10-17`")),
             ("Id", Json::String(_)) => {}
             ("Statement", value) => statements = Some(value.one_or_many()),
-            _ => return Err(PolicyError::UnknownElement(name.clone())),
+            _ => return Err(PolicyError::UnknownElement(printable(name))),
         }
     }
     let statements = statements.filter(|statements| !statements.is_empty());
@@ -70,7 +71,7 @@ fn parse_statement<'a>(value: &'a Json, sids: &mut HashSet<&'a str>) -> Result<R
             "Principal" => principal = Some(value),
             "NotPrincipal" => not_principal = Some(value),
             "Condition" => condition = Condition::parse(value)?,
-            _ => return Err(PolicyError::UnknownElement(name.clone())),
+            _ => return Err(PolicyError::UnknownElement(printable(name))),
         }
     }
     let actions = match (action, not_action) {
@@ -99,7 +100,7 @@ fn parse_effect(value: &Json) -> Result<Effect, PolicyError> {
 fn parse_actions(value: &Json) -> Result<Vec<String>, PolicyError> {
     let patterns = strings(value, "an action is a string, several are a list of strings")?;
     match patterns.iter().find(|pattern| !is_action(pattern)) {
-        Some(bad) => Err(PolicyError::Action(bad.clone())),
+        Some(bad) => Err(PolicyError::Action(printable(bad))),
         None => Ok(patterns),
     }
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::PolicyError;
 use super::json::Json;
+use crate::printable::printable;
+
 use super::statement::{Actions, Condition, Effect, RawStatement, Test, parse_statements, strings};
 
 /// The document that says who may assume a role: its text as it was given, and its meaning.
@@ -176,7 +178,7 @@ fn parse_principals(value: &Json) -> Result<Vec<TrustedPrincipal>, PolicyError> 
         match kind.as_str() {
             "AWS" => {
                 for name in names {
-                    principals.push(parse_principal(&name).ok_or(PolicyError::Principal(name))?);
+                    principals.push(parse_principal(&name).ok_or(PolicyError::Principal(printable(&name)))?);
                 }
             }
             "Service" | "Federated" => {}

@@ -61,7 +61,7 @@ pub(super) fn last_used(call: &mut Call<'_>, mut parameters: Parameters) -> Answ
     parameters.finish()?;
     let key = call.directory.access_key(&id).filter(|key| key.account == call.caller.account);
     let Some(KeyOwner::User { name, .. }) = key.map(|key| key.owner.clone()) else {
-        return Err(DirectoryError::NoSuchEntity { kind: EntityKind::AccessKey, name: id }.into());
+        return Err(DirectoryError::no_such(EntityKind::AccessKey, &id).into());
     };
     result(move |xml| {
         xml.text("UserName", &name);

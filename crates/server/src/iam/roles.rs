@@ -93,7 +93,7 @@ pub(super) fn get_policy(call: &mut Call<'_>, mut parameters: Parameters) -> Ans
     let role = take_role(call, &mut parameters)?;
     let name = parameters.require("PolicyName")?;
     parameters.finish()?;
-    let missing = DirectoryError::NoSuchEntity { kind: EntityKind::RolePolicy, name: name.clone() };
+    let missing = DirectoryError::no_such(EntityKind::RolePolicy, &name);
     let document = write::document(role.policies.get(&name).ok_or(missing)?.text());
     result(move |xml| {
         xml.text("RoleName", role.arn.name());

@@ -57,7 +57,7 @@ pub(super) fn get_policy(call: &mut Call<'_>, mut parameters: Parameters) -> Ans
     let user = take_user(call, &mut parameters)?;
     let name = parameters.require("PolicyName")?;
     parameters.finish()?;
-    let missing = DirectoryError::NoSuchEntity { kind: EntityKind::UserPolicy, name: name.clone() };
+    let missing = DirectoryError::no_such(EntityKind::UserPolicy, &name);
     let document = write::document(user.policies.get(&name).ok_or(missing)?.text());
     result(move |xml| {
         xml.text("UserName", user.arn.name());

@@ -72,7 +72,7 @@ impl ApiError {
     }
 
     pub(crate) fn unknown_action(action: &str, version: Option<&str>) -> Self {
-        let shortened = |text: &str| text.chars().take(128).collect::<String>();
+        let shortened = |text: &str| text.chars().take(128).flat_map(char::escape_debug).collect::<String>();
         let (action, version) = (shortened(action), shortened(version.unwrap_or("NO_VERSION_SPECIFIED")));
         Self::sender("InvalidAction", 400, format!("Could not find operation {action} for version {version}"))
     }

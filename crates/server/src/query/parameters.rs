@@ -121,7 +121,7 @@ impl Parameters {
         match self.left.keys().next() {
             None => Ok(()),
             Some(name) => {
-                let name: String = name.chars().take(128).collect();
+                let name: String = name.chars().take(128).flat_map(char::escape_debug).collect();
                 Err(ApiError::validation(format!("The parameter {name} is not supported by {}.", self.action)))
             }
         }
@@ -130,7 +130,19 @@ impl Parameters {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_reading_panic(query in ".{0,80}", body in prop::collection::vec(any::<u8>(), 0..120)) {
+            if let Ok(mut parameters) = Parameters::read(&query, &body) {
+                let _ = parameters.take_list("Tags");
+                let _ = parameters.take_pairs("Tags");
+            }
+        }
+    }
 
     fn read(body: &str) -> Parameters {
         Parameters::read("", body.as_bytes()).unwrap()
