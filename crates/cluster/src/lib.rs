@@ -5,6 +5,8 @@
 //! other by, and the files that a kube-apiserver is started with.
 
 pub mod config_map;
+pub mod init;
+pub mod kubeconfig;
 pub mod pki;
 pub mod watch;
 

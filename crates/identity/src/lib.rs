@@ -14,3 +14,12 @@ pub mod random;
 pub mod session;
 pub mod sts;
 pub mod token;
+
+pub use authenticate::{AuthError, authenticate, authenticate_presented};
+pub use caller::{Caller, Identity};
+pub use directory::Directory;
+pub use hosts::{Endpoint, LocalEndpoint, StsHosts};
+pub use node::with_private_dns_name;
+pub use random::{OsRandom, Random};
+pub use session::SessionKey;
+pub use token::{Token, TokenError, verify_local};

@@ -49,7 +49,7 @@ pub enum ServerError {
     },
     /// Certificates and keys.
     #[error(transparent)]
-    Pki(#[from] doorward_cluster::PkiError),
+    Pki(#[from] doorward_cluster::pki::PkiError),
     /// TLS.
     #[error("cannot set up TLS for the webhooks: {0}")]
     Tls(#[from] rustls::Error),

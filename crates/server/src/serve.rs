@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use doorward_cluster::pki;
+use doorward_cluster::pki::Pki;
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_core::partition::Partition;
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
@@ -108,21 +108,23 @@ fn webhook_tls(config: &Config) -> Result<TlsAcceptor, ServerError> {
         names.push(config.webhook.ip().to_string());
     }
     names.extend(config.webhook_names.iter().cloned());
-    let identity = pki::server_identity(&config.data_dir, &names)?;
+    let now = jiff::Timestamp::now();
+    let pki = Pki::open(&config.data_dir, now)?;
+    let certificate = pki.webhook(&names, now)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let mut tls = match config.client_auth {
         ClientAuth::Off => builder.with_no_client_auth(),
         ClientAuth::Required => {
             let mut roots = RootCertStore::empty();
-            roots.add(identity.ca)?;
+            roots.add(pki.ca_der()?)?;
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .build()
                 .map_err(|error| rustls::Error::General(error.to_string()))?;
             builder.with_client_cert_verifier(verifier)
         }
     }
-    .with_single_cert(identity.chain, identity.key)?;
+    .with_single_cert(vec![certificate.certificate_der()?], certificate.key_der()?)?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(tls)))
 }

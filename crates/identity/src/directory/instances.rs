@@ -15,7 +15,7 @@ impl Directory {
         self.instances.get(id)
     }
 
-    /// Every instance, in no order.
+    /// The instances of every account, in the order of their ids.
     pub fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
         self.instances.values()
     }

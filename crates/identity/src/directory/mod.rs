@@ -45,7 +45,7 @@ pub struct Directory {
     access_keys: HashMap<String, Arc<AccessKey>>,
     /// The same keys by account and owner's id, so that listing a user's keys does not read everybody's.
     keys_by_owner: OrdMap<(AccountId, String, String), Arc<AccessKey>>,
-    instances: HashMap<String, Arc<Instance>>,
+    instances: OrdMap<String, Arc<Instance>>,
     /// Which name bears a unique id now.
     by_id: HashMap<PrincipalId, Entity>,
 }

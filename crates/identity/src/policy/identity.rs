@@ -121,7 +121,11 @@ impl Statement {
 
     /// For forbidding: true whenever that is not excluded.
     fn may_concern(&self, target: Target<'_>) -> bool {
-        let Target::Arn(arn) = target else { return true };
+        let arn = match target {
+            // `*` is how a caller without a resource at hand writes "everything".
+            Target::Everything | Target::Arn("*") => return true,
+            Target::Arn(arn) => arn,
+        };
         self.is_negated
             || self.resources.iter().any(|pattern| has_variable(pattern) || matches(pattern, arn, Case::Sensitive))
     }
@@ -193,6 +197,7 @@ mod tests {
             let policy = format!(r#"{{"Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},{{{rest}}}]}}"#);
             let policy = IdentityPolicy::parse(&policy).unwrap();
             assert_eq!(policy.evaluate("eks:ListClusters", Target::Everything), Verdict::Denied, "{rest}");
+            assert_eq!(policy.evaluate("eks:ListClusters", Target::Arn("*")), Verdict::Denied, "{rest}");
             assert_eq!(
                 policy.evaluate("iam:GetRole", Target::Everything) == Verdict::Denied,
                 rest.contains("StringEquals")

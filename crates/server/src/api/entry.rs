@@ -133,6 +133,13 @@ impl Api {
         Ok(Answer::json(&body))
     }
 
+    /// The service that a request says it was signed for; not to be believed before the signature was verified.
+    pub(super) fn signed_for(incoming: &Incoming) -> Option<String> {
+        let headers = header_list(incoming);
+        let presented = Presented::from_request(&signed_request(incoming, &headers)).ok()??;
+        Some(presented.scope().service().to_owned())
+    }
+
     /// Verifies the signature of a request to a service.
     pub(super) fn authenticate(
         &self,
@@ -141,18 +148,25 @@ impl Api {
         service: &str,
         now: Timestamp,
     ) -> Result<Authenticated, AuthError> {
-        let headers: Vec<(&str, &[u8])> =
-            incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let request = SignedRequest {
-            method: incoming.method.as_str(),
-            path: &incoming.path,
-            query: &incoming.query,
-            headers: &headers,
-            body_sha256: PayloadHash::of(&incoming.body),
-        };
+        let headers = header_list(incoming);
+        let request = signed_request(incoming, &headers);
         let presented = Presented::from_request(&request)?.ok_or(AuthError::Missing)?;
         let caller = authenticate_presented(&view.directory, &self.sessions, &presented, &request, service, now)?;
         Ok(Authenticated { caller, region: presented.scope().region().to_owned() })
+    }
+}
+
+fn header_list(incoming: &Incoming) -> Vec<(&str, &[u8])> {
+    incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+fn signed_request<'a>(incoming: &'a Incoming, headers: &'a [(&'a str, &'a [u8])]) -> SignedRequest<'a> {
+    SignedRequest {
+        method: incoming.method.as_str(),
+        path: &incoming.path,
+        query: &incoming.query,
+        headers,
+        body_sha256: PayloadHash::of(&incoming.body),
     }
 }
 

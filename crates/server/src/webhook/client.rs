@@ -1,7 +1,7 @@
 //! Which API server calls: the name in its client certificate must be that of the cluster in the path, so that one
 //! cluster's API server cannot ask about another cluster.
 
-use doorward_cluster::api_server_of_certificate;
+use doorward_cluster::pki::client_of;
 
 use crate::listener::Peer;
 
@@ -9,6 +9,6 @@ use crate::listener::Peer;
 pub(super) fn is_api_server_of(peer: &Peer, cluster: &str) -> bool {
     peer.certificate
         .as_ref()
-        .and_then(|certificate| api_server_of_certificate(certificate))
-        .is_some_and(|name| name == cluster)
+        .and_then(|certificate| client_of(certificate))
+        .is_some_and(|name| name.as_str() == cluster)
 }

@@ -1,0 +1,115 @@
+//! IAM: users, roles, access keys and inline policies on the query protocol.
+//!
+//! What the operations decide is in [`doorward_identity::directory`]; here are their parameters and answers. Groups,
+//! managed policies and instance profiles do not exist: their lists are empty, so that tools which look for them before
+//! they delete a user or a role go on.
+
+mod access_keys;
+mod roles;
+mod tags;
+mod users;
+mod write;
+
+use doorward_identity::directory::Change;
+use doorward_identity::policy::Target;
+
+use crate::query::{ApiError, Call, Outcome, Page, Parameters, Service, Xml};
+
+/// What an operation gives: its changes, and how to write its result.
+type Answer = Result<(Vec<Change>, Box<dyn FnOnce(&mut Xml)>), ApiError>;
+
+type Operation = fn(&mut Call<'_>, Parameters) -> Answer;
+
+/// Every operation: its name, whether it changes anything, and what runs it.
+const OPERATIONS: [(&str, bool, Operation); 34] = [
+    ("CreateAccessKey", true, access_keys::create),
+    ("CreateRole", true, roles::create),
+    ("CreateUser", true, users::create),
+    ("DeleteAccessKey", true, access_keys::delete),
+    ("DeleteRole", true, roles::delete),
+    ("DeleteRolePolicy", true, roles::delete_policy),
+    ("DeleteUser", true, users::delete),
+    ("DeleteUserPolicy", true, users::delete_policy),
+    ("GetAccessKeyLastUsed", false, access_keys::last_used),
+    ("GetRole", false, roles::get),
+    ("GetRolePolicy", false, roles::get_policy),
+    ("GetUser", false, users::get),
+    ("GetUserPolicy", false, users::get_policy),
+    ("ListAccessKeys", false, access_keys::list),
+    ("ListAttachedRolePolicies", false, roles::list_attached_policies),
+    ("ListAttachedUserPolicies", false, users::list_attached_policies),
+    ("ListGroupsForUser", false, users::list_groups),
+    ("ListInstanceProfilesForRole", false, roles::list_instance_profiles),
+    ("ListRolePolicies", false, roles::list_policies),
+    ("ListRoleTags", false, tags::list_of_role),
+    ("ListRoles", false, roles::list),
+    ("ListUserPolicies", false, users::list_policies),
+    ("ListUserTags", false, tags::list_of_user),
+    ("ListUsers", false, users::list),
+    ("PutRolePolicy", true, roles::put_policy),
+    ("PutUserPolicy", true, users::put_policy),
+    ("TagRole", true, tags::tag_role),
+    ("TagUser", true, tags::tag_user),
+    ("UntagRole", true, tags::untag_role),
+    ("UntagUser", true, tags::untag_user),
+    ("UpdateAccessKey", true, access_keys::update),
+    ("UpdateAssumeRolePolicy", true, roles::update_trust),
+    ("UpdateRole", true, roles::update),
+    ("UpdateRoleDescription", true, roles::update_description),
+];
+
+/// Whether an action changes the directory; not for actions that do not exist.
+pub fn is_write(action: &str) -> bool {
+    find(action).is_some_and(|(_, is_write, _)| *is_write)
+}
+
+/// Runs the operation that the parameters ask for, if the caller may.
+///
+/// # Errors
+/// In AWS's words.
+pub fn run(call: &mut Call<'_>, mut parameters: Parameters) -> Result<Outcome, ApiError> {
+    Service::Iam.expect_version(&mut parameters)?;
+    let Some((action, _, operation)) = find(parameters.action()) else {
+        return Err(ApiError::unknown_action(parameters.action(), Some(Service::Iam.version())));
+    };
+    let permission = format!("iam:{action}");
+    if !call.caller.may(&permission, Target::Everything) {
+        return Err(ApiError::access_denied(&call.caller.arn(), &permission, "*"));
+    }
+    let (changes, result) = operation(call, parameters)?;
+    Ok(Outcome::xml(Service::Iam, action, call.request_id, changes, result))
+}
+
+fn find(action: &str) -> Option<&'static (&'static str, bool, Operation)> {
+    OPERATIONS.iter().find(|(name, ..)| *name == action)
+}
+
+/// An answer without a result.
+fn nothing(changes: Vec<Change>) -> Answer {
+    Ok((changes, Box::new(|_| {})))
+}
+
+/// An answer that changes nothing.
+fn result(write: impl FnOnce(&mut Xml) + 'static) -> Answer {
+    Ok((Vec::new(), Box::new(write)))
+}
+
+/// A list of something that does not exist here.
+fn empty_list(name: &'static str) -> Answer {
+    result(move |xml| {
+        xml.texts(name, []);
+        Page::write_marker(xml, None);
+    })
+}
+
+/// A list of names, page by page.
+fn names_of<'a>(list: &'static str, page: &Page, names: impl Iterator<Item = &'a String>) -> Answer {
+    let (names, marker) = page.of(names.cloned(), String::clone);
+    result(move |xml| {
+        xml.texts(list, names.iter().map(String::as_str));
+        Page::write_marker(xml, marker.as_deref());
+    })
+}
+
+#[cfg(test)]
+mod tests;
