@@ -1,75 +1,95 @@
 #!/usr/bin/env bash
 # `make test`: sets up, builds, runs every suite and prints a line for each and a total. Exits non-zero when a test
-# failed, was skipped, or when a suite ran no test at all (a suite that proves nothing must not look green).
+# failed, when one is marked to be ignored, or when a suite ran no test at all (a suite that proves nothing must not
+# look green).
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-# others CRATE PREFIX: the unit tests of a crate and those of its test files whose name does not start with PREFIX, as
-# arguments for cargo.
-others() {
-  local file name
-  [ -f "crates/$1/src/lib.rs" ] && printf ' --lib'
-  [ -f "crates/$1/src/main.rs" ] && printf ' --bins'
-  for file in "crates/$1"/tests/*.rs; do
-    name=$(basename "$file" .rs)
-    [ -f "$file" ] && [[ $name != "$2"* ]] && printf ' --test %s' "$name"
-  done
-  return 0
+# NAME|CRATE|which of the crate's test files: all, only those whose name starts with a word, or all but those
+SUITES=(
+  "core|core|but corpus"
+  "corpus|core|only corpus"
+  "sigv4|sigv4|all"
+  "store|store|all"
+  "identity|identity|all"
+  "cluster|cluster|all"
+  "server|server|all"
+  "lab|lab|all"
+  "cli|cli|but end_to_end"
+  "end-to-end|cli|only end_to_end"
+)
+
+# nextest is given a filter and not a package: cargo would choose other features of the dependencies for each package
+# and compile them again.
+run_nextest() {
+  local filter="package(doorward-$1)"
+  case $2 in
+    only) filter+=" & binary(/^$3/)" ;;
+    but) filter+=" & not binary(/^$3/)" ;;
+  esac
+  cargo nextest run --locked --no-fail-fast --no-tests=pass --color never -E "$filter"
 }
 
-# NAME|what cargo is asked to run
-SUITES=(
-  "core|-p doorward-core$(others core corpus)"
-  "corpus|-p doorward-core --test corpus*"
-  "sigv4|-p doorward-sigv4"
-  "store|-p doorward-store"
-  "identity|-p doorward-identity"
-  "cluster|-p doorward-cluster"
-  "server|-p doorward-server"
-  "lab|-p doorward-lab"
-  "cli|-p doorward-cli$(others cli end_to_end)"
-  "end-to-end|-p doorward-cli --test end_to_end*"
-)
+run_cargo_test() {
+  local file name targets=()
+  case $2 in
+    only) targets=(--test "$3*") ;;
+    but)
+      if [ -f "crates/$1/src/lib.rs" ]; then targets+=(--lib); else targets+=(--bins); fi
+      for file in "crates/$1"/tests/*.rs; do
+        name=$(basename "$file" .rs)
+        if [[ -f $file && $name != "$3"* ]]; then targets+=(--test "$name"); fi
+      done
+      ;;
+  esac
+  cargo test --locked --no-fail-fast -p "doorward-$1" "${targets[@]}"
+}
+
+# counts LOG: passed and failed tests of a run, from the closing lines of nextest or of cargo test.
+counts() {
+  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    # nextest: "     Summary [   0.01s] 4 tests run: 3 passed (1 slow), 1 failed, 0 skipped"
+    /^ *Summary \[/ {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^passed/) p += $(i - 1)
+        if ($i ~ /^(failed|timed)/) f += $(i - 1)
+      }
+    }
+    # cargo test: "test result: ok. 3 passed; 0 failed; 1 ignored; …"
+    /^test result:/ { p += $4; f += $6 }
+    END { print p + 0, f + 0 }'
+}
 
 bash scripts/setup.sh
 printf 'building …\n'
 cargo build --locked
-cargo test --locked --no-run --quiet
+if cargo nextest --version >/dev/null 2>&1; then
+  runner=run_nextest
+  cargo nextest run --locked --no-run
+else
+  runner=run_cargo_test
+  cargo test --locked --no-run
+fi
 
 logs=${CARGO_TARGET_DIR:-target}/test-logs
 mkdir -p "$logs"
 passed=0 failed=0 broken=0
 lines=()
 
-# counts LOG: passed, failed and skipped tests of a run, from the closing lines of nextest or of cargo test.
-counts() {
-  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
-    # nextest: "     Summary [   0.01s] 4 tests run: 3 passed, 1 failed, 0 skipped"
-    /^ *Summary \[/ { for (i = 2; i <= NF; i++) {
-        if ($i ~ /^passed/) p += $(i - 1)
-        if ($i ~ /^(failed|timed)/) f += $(i - 1)
-        if ($i ~ /^skipped/) s += $(i - 1) } }
-    # cargo test: "test result: ok. 3 passed; 0 failed; 1 ignored; …"
-    /^test result:/ { p += $4; f += $6; s += $8 }
-    END { print p + 0, f + 0, s + 0 }'
-}
-
+# run_suite NAME CRATE WHICH [WORD]
 run_suite() {
-  local name=$1 started=$SECONDS rc=0 p f s note=
-  local log=$logs/${name//[^a-z0-9]/-}.log
-  shift
+  local name=$1 started=$SECONDS rc=0 p f note=
+  local log=$logs/$1.log
   printf '%s …\n' "$name"
-  if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked --no-fail-fast --no-tests=pass --color never "$@" >"$log" 2>&1 || rc=$?
-  else
-    cargo test --locked --no-fail-fast "$@" >"$log" 2>&1 || rc=$?
+  "$runner" "${@:2}" >"$log" 2>&1 || rc=$?
+  read -r p f < <(counts "$log")
+  if ((p + f == 0)); then
+    note=" (ran no test)"
+  elif ((rc != 0 && f == 0)); then
+    note=" (cargo exited $rc)"
   fi
-  read -r p f s < <(counts "$log")
-  if ((rc != 0 && f == 0)); then note=" (cargo exited $rc)"; fi
-  if ((p + f == 0)); then note=" (ran no test)"; fi
-  if ((s > 0)); then note+=" ($s skipped)"; fi
   passed=$((passed + p)) failed=$((failed + f))
-  lines+=("$(printf '%-12s %4d passed, %d failed, %ds%s' "$name" "$p" "$f" "$((SECONDS - started))" "$note")")
+  lines+=("$(printf '%-12s %4d passed, %d failed, %d s%s' "$name" "$p" "$f" "$((SECONDS - started))" "$note")")
   if ((rc != 0)) || [ -n "$note" ]; then
     broken=1
     tail -n 60 "$log"
@@ -77,13 +97,17 @@ run_suite() {
   fi
 }
 
-# Patterns of test names are for cargo, not for the shell.
-set -f
 for suite in "${SUITES[@]}"; do
-  # The second field is a list of words on purpose.
+  IFS='|' read -r name crate which <<<"$suite"
+  # Two words for some.
   # shellcheck disable=SC2086
-  run_suite "${suite%%|*}" ${suite#*|}
+  run_suite "$name" "$crate" $which
 done
+
+if ignored=$(grep -rn '#\[ignore' crates --include='*.rs'); then
+  printf '\nTests that are ignored prove nothing:\n%s\n' "$ignored"
+  broken=1
+fi
 
 printf '\n'
 printf '%s\n' "${lines[@]}"
