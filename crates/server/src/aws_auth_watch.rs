@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use doorward_cluster::kubeconfig::KubeconfigError;
 use doorward_cluster::kubeconfig::stored::StoredKubeconfig;
-use doorward_cluster::watch::{AwsAuthWatch, Health, Observed};
+use doorward_cluster::watch::{AwsAuthWatch, Health, Observed, Timing};
 use doorward_core::aws_auth;
 use doorward_core::cluster_name::ClusterName;
 use jiff::Timestamp;
@@ -16,6 +16,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::engine::Engine;
+
+/// How many problems of one ConfigMap are logged.
+const LOGGED_PROBLEMS: usize = 20;
 
 /// Watches until `stop` becomes true; clusters that are registered or removed meanwhile are taken up and let go.
 pub(crate) async fn follow_all(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
@@ -51,15 +54,14 @@ pub(crate) async fn follow_all(engine: Arc<Engine>, mut stop: watch::Receiver<bo
 }
 
 async fn follow(engine: Arc<Engine>, name: ClusterName, kubeconfig: String) {
-    let client = match client(&kubeconfig).await {
-        Ok(client) => client,
+    let watch = match watch(&kubeconfig).await {
+        Ok(watch) => watch,
         Err(error) => {
             tracing::error!(cluster = %name, %error, "aws-auth cannot be watched with the stored kubeconfig");
             failing(&engine, &name, Timestamp::now(), &error.to_string());
             return;
         }
     };
-    let watch = AwsAuthWatch::start(client);
     let mut states = watch.state();
     let mut seen: Option<Observed> = None;
     loop {
@@ -79,14 +81,16 @@ async fn follow(engine: Arc<Engine>, name: ClusterName, kubeconfig: String) {
     }
 }
 
-async fn client(kubeconfig: &str) -> Result<kube::Client, KubeconfigError> {
-    StoredKubeconfig::from_secret(&kubeconfig.into())?.client().await
+async fn watch(kubeconfig: &str) -> Result<AwsAuthWatch, KubeconfigError> {
+    let client = StoredKubeconfig::from_secret(&kubeconfig.into())?.client().await?;
+    Ok(AwsAuthWatch::start(client, Timing::default()))
 }
 
 /// Puts what was read in force.
 fn take(engine: &Engine, name: &ClusterName, observed: &Observed) {
     let parsed = observed.data.as_ref().map(aws_auth::parse).unwrap_or_default();
-    for problem in &parsed.problems {
+    // Somebody's garbage must not become our log: `doorward status` has the count.
+    for problem in parsed.problems.iter().take(LOGGED_PROBLEMS) {
         let section = problem.section.key();
         tracing::warn!(cluster = %name, section, line = problem.line, %problem, "a part of aws-auth does not count");
     }

@@ -24,6 +24,7 @@ pub mod sts;
 mod update_record;
 pub mod view;
 pub mod webhook;
+mod webhook_tls;
 
 pub use cluster_record::ClusterRecord;
 pub use config::Config;

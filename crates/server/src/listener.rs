@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -16,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +34,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long requests in flight get when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// TLS of an address; new connections take what is there when they come.
+pub type Tls = Arc<ArcSwap<ServerConfig>>;
 
 /// Answers the requests of one address.
 pub trait Handler: Send + Sync + 'static {
@@ -63,7 +68,7 @@ pub async fn bind(address: SocketAddr, purpose: &'static str, flag: &'static str
 /// Serves an address until `stop` becomes true, then lets requests in flight finish.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     handler: Arc<H>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -99,7 +104,7 @@ pub async fn serve<H: Handler>(
 async fn connection<H: Handler>(
     stream: TcpStream,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     handler: Arc<H>,
     watcher: Watcher,
 ) {
@@ -108,7 +113,7 @@ async fn connection<H: Handler>(
     let Some(tls) = tls else {
         return http(stream, Peer { address, certificate: None }, handler, watcher).await;
     };
-    match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+    match tokio::time::timeout(HEADER_TIMEOUT, TlsAcceptor::from(tls.load_full()).accept(stream)).await {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let certificate = shown.map(|certificate| certificate.clone().into_owned());

@@ -4,14 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use doorward_cluster::pki::Pki;
+use arc_swap::ArcSwap;
 use doorward_core::partition::Partition;
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use crate::api::Api;
 use crate::aws_auth_watch::follow_all;
@@ -22,7 +19,8 @@ use crate::error::ServerError;
 use crate::listener::{bind, serve};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
-use crate::webhook::{ClientAuth, Webhooks};
+use crate::webhook::Webhooks;
+use crate::webhook_tls::{keep_fresh, webhook_tls};
 
 /// Where the server listens, once it does.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +60,7 @@ pub async fn run(
     let engine = Arc::new(Engine::open(Arc::clone(&store)).await?);
     ensure_account(&engine, &config).await?;
     let sessions = Arc::new(session_key(&config.data_dir)?);
-    let tls = webhook_tls(&config)?;
+    let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
     let metrics = Arc::<Metrics>::default();
 
     let api_handler =
@@ -78,7 +76,8 @@ pub async fn run(
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),
-        serve(webhook, Some(tls), webhook_handler, stop.clone()),
+        serve(webhook, Some(Arc::clone(&tls)), webhook_handler, stop.clone()),
+        keep_fresh(tls, &config, stop.clone()),
         serve(ops, None, ops_handler, stop.clone()),
         follow_all(engine, stop),
     );
@@ -104,32 +103,4 @@ fn sts_hosts(config: &Config) -> StsHosts {
         [format!("http://{}", config.api), format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}")];
     let own = own.iter().filter_map(|url| LocalEndpoint::parse(url).ok());
     StsHosts { partition: Partition::Aws, local: own.chain(config.api_urls.iter().cloned()).collect() }
-}
-
-/// TLS of the webhooks, asking for a client certificate of our own CA unless that is switched off.
-fn webhook_tls(config: &Config) -> Result<TlsAcceptor, ServerError> {
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    if !config.webhook.ip().is_unspecified() {
-        names.push(config.webhook.ip().to_string());
-    }
-    names.extend(config.webhook_names.iter().cloned());
-    let now = jiff::Timestamp::now();
-    let pki = Pki::open(&config.data_dir, now)?;
-    let certificate = pki.webhook(&names, now)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let mut tls = match config.client_auth {
-        ClientAuth::Off => builder.with_no_client_auth(),
-        ClientAuth::Required => {
-            let mut roots = RootCertStore::empty();
-            roots.add(pki.ca_der()?)?;
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .map_err(|error| rustls::Error::General(error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
-    }
-    .with_single_cert(vec![certificate.certificate_der()?], certificate.key_der()?)?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(tls)))
 }

@@ -58,8 +58,7 @@ async fn post(
     };
     let stream = TcpStream::connect(server.addresses.webhook).await.unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
-    let stream =
-        TlsConnector::from(Arc::new(tls)).connect(name, stream).await.map_err(|error| error.to_string())?;
+    let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.map_err(|error| error.to_string())?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     tokio::spawn(connection);
@@ -286,10 +285,16 @@ async fn what_is_no_review_is_refused_with_a_status_of_its_own() {
         let (status, text) = post(&server, folder.path(), Some("demo"), path, content_type, body).await.unwrap();
         assert_eq!(status, expected, "{path} {content_type}: {text}");
     }
-    let (status, _) =
-        post(&server, folder.path(), Some("nowhere"), "/clusters/nowhere/authenticate", "application/json", &token_review("x").to_string())
-            .await
-            .unwrap();
+    let (status, _) = post(
+        &server,
+        folder.path(),
+        Some("nowhere"),
+        "/clusters/nowhere/authenticate",
+        "application/json",
+        &token_review("x").to_string(),
+    )
+    .await
+    .unwrap();
     assert_eq!(status, 404);
     server.stop().await;
 }

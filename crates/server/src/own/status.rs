@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use crate::eks::Outcome;
 use crate::view::{AwsAuthHealth, ClusterView, View};
 
+/// How many problems of one ConfigMap are shown; all are counted.
+const SHOWN_PROBLEMS: usize = 100;
+
 pub(super) fn status(view: &View) -> Outcome {
     let clusters: Vec<Value> = view.clusters().map(|cluster| of_cluster(cluster)).collect();
     Ok((json!({ "version": env!("CARGO_PKG_VERSION"), "clusters": clusters }), Vec::new()))
@@ -39,6 +42,7 @@ fn aws_auth(aws_auth: &AwsAuth, health: &AwsAuthHealth) -> Value {
     let problems: Vec<Value> = aws_auth
         .problems
         .iter()
+        .take(SHOWN_PROBLEMS)
         .map(
             |problem| json!({ "section": problem.section.key(), "line": problem.line, "message": problem.to_string() }),
         )
@@ -50,6 +54,7 @@ fn aws_auth(aws_auth: &AwsAuth, health: &AwsAuthHealth) -> Value {
         "failure": health.failing.as_ref().map(|(_, error)| error),
         "rows": aws_auth.mappings().count() + aws_auth.accounts.len(),
         "staleSections": aws_auth.stale_sections().map(|section| section.key()).collect::<Vec<_>>(),
+        "problemCount": aws_auth.problems.len(),
         "problems": problems,
     })
 }
