@@ -17,4 +17,7 @@ pub struct UpdateRecord {
     pub created_at: Timestamp,
     /// The mode after it.
     pub authentication_mode: AuthenticationMode,
+    /// A digest of the request that made it; the same request again is answered with this update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
 }

@@ -43,6 +43,10 @@ pub struct AccessEntry {
     pub tags: Tags,
     /// The last segment of the entry's own ARN; an entry that is deleted and made again has another one.
     pub id: String,
+    /// What made it: a digest of the request's `clientRequestToken` and content. The same request again, sent because
+    /// its answer was lost, is answered with this entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When groups, username or tags last changed.
@@ -77,6 +81,7 @@ impl AccessEntry {
             username,
             tags: request.tags,
             id,
+            created_by: None,
             created_at: now,
             modified_at: now,
             access_policies: BTreeMap::new(),

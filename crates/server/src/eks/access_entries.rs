@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::page::Page;
-use super::parameters::{body, cluster_name, cluster_with_entries, query, single};
+use super::parameters::{body, cluster_name, cluster_with_entries, fingerprint, query, single};
 use super::{Call, Outcome, json};
 use crate::api::ApiError;
 use crate::change::Change;
@@ -23,6 +23,7 @@ struct CreateBody {
     tags: Option<Tags>,
     username: Option<String>,
     r#type: Option<String>,
+    client_request_token: Option<String>,
 }
 
 pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
@@ -36,7 +37,11 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
     )?;
     let cluster = cluster_with_entries(view, cluster)?;
     request.check_account(cluster.record.account)?;
-    if cluster.world.entry(&request.principal_arn).is_some() {
+    let fingerprint = body.client_request_token.as_deref().map(|token| fingerprint(token, &format!("{request:?}")));
+    if let Some(entry) = cluster.world.entry(&request.principal_arn) {
+        if fingerprint.is_some() && entry.created_by == fingerprint {
+            return Ok((json!({ "accessEntry": json::access_entry(entry, &cluster.cluster) }), Vec::new()));
+        }
         return Err(AccessEntryError::AlreadyExists.into());
     }
     if cluster.world.entry_count() >= MAX_ENTRIES {
@@ -48,6 +53,7 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
     }
     let principal_id = principal_id(&view.directory, &request.principal_arn)?;
     let entry = AccessEntry::new(request, Some(principal_id), call.new_id.to_owned(), call.now)?;
+    let entry = AccessEntry { created_by: fingerprint, ..entry };
     let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
     Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
 }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward_core::access_entry::AccessEntryError;
 use doorward_core::cluster_name::ClusterName;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use crate::api::ApiError;
 use crate::view::{ClusterView, View};
@@ -69,4 +72,11 @@ pub(crate) fn single<'a>(query: &'a [(String, String)], name: &str) -> Result<Op
         (value, None) => Ok(value),
         _ => Err(ApiError::invalid_parameter(format!("The parameter {name} is given more than once"))),
     }
+}
+
+/// What tells a request that is sent again from another one: its `clientRequestToken` and what was parsed of it, because
+/// an SDK may write the same request with its members in another order.
+pub(crate) fn fingerprint(token: &str, content: &str) -> String {
+    let digest = Sha256::new().chain_update(token.len().to_be_bytes()).chain_update(token).chain_update(content);
+    URL_SAFE_NO_PAD.encode(digest.finalize())
 }

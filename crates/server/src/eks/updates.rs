@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::access_entries::with_token;
 use super::clusters::creator_entry;
 use super::page::Page;
-use super::parameters::{body, cluster, cluster_name, query};
+use super::parameters::{body, cluster, cluster_name, fingerprint, query};
 use super::{Call, Outcome, json};
 use crate::api::ApiError;
 use crate::change::Change;
@@ -20,9 +20,7 @@ use crate::view::{ClusterView, View};
 #[serde(rename_all = "camelCase")]
 struct UpdateConfigBody {
     access_config: Option<AccessConfigBody>,
-    /// Read for being left alone: the SDKs always send it.
-    #[serde(rename = "clientRequestToken")]
-    _client_request_token: Option<String>,
+    client_request_token: Option<String>,
     #[serde(flatten)]
     other: serde_json::Map<String, Value>,
 }
@@ -46,9 +44,19 @@ pub(super) fn update_config(view: &View, call: &Call<'_>, name: &str) -> Outcome
         ApiError::invalid_parameter("The authenticationMode must be one of [API, API_AND_CONFIG_MAP, CONFIG_MAP]")
     })?;
     let cluster = cluster(view, name)?;
+    let fingerprint = body.client_request_token.as_deref().map(|token| fingerprint(token, mode.name()));
+    let sent_before = |update: &&UpdateRecord| fingerprint.is_some() && update.created_by == fingerprint;
+    if let Some(update) = cluster.updates.values().find(sent_before) {
+        return Ok((json!({ "update": json::update(update, "InProgress") }), Vec::new()));
+    }
     let mode = cluster.world.mode().change_to(mode)?;
     let record = ClusterRecord { authentication_mode: mode, ..cluster.record.clone() };
-    let update = UpdateRecord { id: call.new_id.to_owned(), created_at: call.now, authentication_mode: mode };
+    let update = UpdateRecord {
+        id: call.new_id.to_owned(),
+        created_at: call.now,
+        authentication_mode: mode,
+        created_by: fingerprint,
+    };
     let answer = json!({ "update": json::update(&update, "InProgress") });
     let mut changes = vec![Change::PutCluster(Box::new(record))];
     changes.extend(appearing_creator(cluster, mode, call)?);
