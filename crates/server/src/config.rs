@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::LocalEndpoint;
 
+use crate::view::Limits;
 use crate::webhook::ClientAuth;
 
 /// The configuration of `doorward serve`.
@@ -25,6 +26,8 @@ pub struct Config {
     pub api_urls: Vec<LocalEndpoint>,
     /// More names and addresses under which API servers reach the webhooks, for the server's certificate.
     pub webhook_names: Vec<String>,
+    /// How much there may be of something.
+    pub limits: Limits,
     /// The account that is made at the first start.
     pub account: AccountId,
     /// The region that is written to the administrator's profile at the first start.

@@ -57,7 +57,7 @@ pub async fn run(
 
     make_folder(&config.data_dir)?;
     let store: Arc<dyn Store> = Arc::new(open_store(&config.data_dir).await?);
-    let engine = Arc::new(Engine::open(Arc::clone(&store)).await?);
+    let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits).await?);
     ensure_account(&engine, &config).await?;
     let sessions = Arc::new(session_key(&config.data_dir)?);
     let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));

@@ -12,9 +12,24 @@ use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
 use crate::update_record::UpdateRecord;
 
+/// How much there may be of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Access entries of one cluster. EKS's quota (L-C56B9FC3) is 3,000 and not adjustable.
+    pub access_entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { access_entries: 3_000 }
+    }
+}
+
 /// The local directory and all clusters.
 #[derive(Clone, Debug, Default)]
 pub struct View {
+    /// What the configuration allows.
+    pub limits: Limits,
     /// Embedded IAM.
     pub directory: Directory,
     clusters: imbl::OrdMap<ClusterName, Arc<ClusterView>>,

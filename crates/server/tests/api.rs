@@ -13,6 +13,7 @@
 mod common;
 
 use common::{Server, between, config, encode};
+use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
 use jiff::{SignedDuration, Timestamp};
@@ -179,6 +180,23 @@ async fn health_and_metrics_answer_and_say_what_is_wrong() {
     assert_eq!(server.get_ops("/nothing").await.status, 404);
     let metrics = server.get_ops("/metrics").await.text;
     assert!(metrics.contains("doorward_api_calls_total{outcome=\"ok\"} 1"), "{metrics}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_cluster_has_no_more_entries_than_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path(), ClientAuth::Off);
+    config.limits = Limits { access_entries: 2 };
+    let server = Server::start_with(config).await;
+    server.register("demo", "API").await;
+    let create = async |name: &str| {
+        let body = json!({ "principalArn": server.create_role("/", name).await }).to_string();
+        server.call("POST", "/clusters/demo/access-entries", &body).await
+    };
+    assert_eq!(create("first").await.status, 200);
+    let refused = create("second").await;
+    assert_eq!((refused.status, refused.error_type.as_deref()), (400, Some("ResourceLimitExceededException")));
     server.stop().await;
 }
 

@@ -44,11 +44,12 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
         }
         return Err(AccessEntryError::AlreadyExists.into());
     }
-    if cluster.world.entry_count() >= MAX_ENTRIES {
+    let max = view.limits.access_entries;
+    if cluster.world.entry_count() >= max {
         return Err(ApiError::new(
             "ResourceLimitExceededException",
             http::StatusCode::BAD_REQUEST,
-            format!("The maximum number of access entries per cluster ({MAX_ENTRIES}) is reached"),
+            format!("The maximum number of access entries per cluster ({max}) is reached"),
         ));
     }
     let principal_id = principal_id(&view.directory, &request.principal_arn)?;
@@ -57,9 +58,6 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
     let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
     Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
 }
-
-/// EKS's quota of access entries per cluster (L-C56B9FC3), which is not adjustable there.
-const MAX_ENTRIES: usize = 3_000;
 
 /// The unique id of a principal: EKS takes no entry for one that does not exist.
 fn principal_id(directory: &Directory, principal: &PrincipalArn) -> Result<PrincipalId, AccessEntryError> {
