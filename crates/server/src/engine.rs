@@ -49,7 +49,7 @@ impl Engine {
     /// If the store cannot be read, or holds a record that this version does not understand: guessing could let
     /// somebody in.
     pub async fn open(store: Arc<dyn Store>, limits: Limits) -> Result<Self, ServerError> {
-        let mut view = View { limits, ..View::default() };
+        let mut view = View::new(limits);
         // Clusters come before what belongs to them, because keys are sorted.
         for root in ["iam", "clusters"] {
             let root = Key::new(root).map_err(WriteError::from)?;

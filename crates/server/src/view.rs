@@ -62,6 +62,11 @@ pub struct AwsAuthHealth {
 }
 
 impl View {
+    /// Nothing, within limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
     /// The cluster of that name.
     pub fn cluster(&self, name: &str) -> Option<&Arc<ClusterView>> {
         self.clusters.get(name)
