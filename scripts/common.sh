@@ -16,7 +16,7 @@ die() {
 }
 
 # run_step NAME COMMAND…: runs a step with its output in a log, prints a line every ten seconds, and shows the end
-# of the log when it fails.
+# of the log and $HINT, if set, when it fails.
 run_step() {
   local name=$1 log started pid rc=0
   shift
@@ -34,7 +34,7 @@ run_step() {
   wait "$pid" || rc=$?
   if ((rc != 0)); then
     tail -n 15 "$log" >&2
-    die "$name failed (exit $rc)" "The whole log: $log"
+    die "$name failed (exit $rc)" ${HINT:+"$HINT"} "The whole log: $log"
   fi
   say "$name: done in $((SECONDS - started))s"
 }
@@ -45,7 +45,7 @@ apt_private() {
   apt-get -qq \
     -o Dir::State="$apt/state" -o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$apt/cache" \
     -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-    -o APT::Sandbox::User="$(id -un)" "$@"
+    -o APT::Sandbox::User="$(id -un)" -o APT::Update::Error-Mode=any "$@"
 }
 
 # Prepares the private index from the mirror that the machine itself is configured with.
@@ -60,27 +60,84 @@ apt_index() {
   while IFS='|' read -r uri suite; do
     printf 'deb %s %s main\ndeb-src %s %s main\n' "$uri" "$suite" "$uri" "$suite" >>"$apt/sources.list"
   done < <(debian_suites)
-  [ -s "$apt/sources.list" ] || die "no Debian mirror is configured for apt" \
-    "Set up /etc/apt/sources.list for Debian 12 (bookworm) and run it again."
-  run_step "reading Debian's package index" apt_private update
+  [ -s "$apt/sources.list" ] || die "no Debian 12 (bookworm) mirror is configured for apt" \
+    "Set up /etc/apt/sources.list.d/debian.sources, or put kube-apiserver, etcd, etcdctl and kubectl on PATH" \
+    "or in \$KUBEBUILDER_ASSETS, and run it again."
+  HINT="The mirrors of $apt/sources.list must be reachable this once; afterwards no network is needed." \
+    run_step "reading Debian's package index" apt_private update
   touch "$apt/ready"
 }
 
-# Mirror and suite of each configured Debian archive. From the index targets where apt has lists, else from the
-# source files (a fresh container has sources but no lists).
+# Mirror and suite of each configured Debian archive. From the index targets where apt has lists; a fresh container
+# has sources but no lists, and apt then names no target, so the source files themselves are read.
 debian_suites() {
   local rows
   rows=$(apt-get indextargets --format '$(REPO_URI)|$(RELEASE)|$(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-    awk -F'|' '$3 == "main" && $2 ~ /^bookworm/ {print $1 "|" $2}' | sort -u)
-  printf '%s\n' "$rows" | grep .
+    awk -F'|' '$3 == "main" {print $1 "|" $2}')
+  [ -n "$rows" ] || rows=$(configured_suites)
+  printf '%s\n' "$rows" | awk -F'|' '$2 ~ /^bookworm/' | sort -u
 }
 
-# deb_extract PACKAGE… DIR: downloads packages and unpacks them below DIR.
+# The same rows from one-line (*.list) and deb822 (*.sources) source files.
+configured_suites() {
+  local file
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    [ -f "$file" ] || continue
+    sed -E 's/#.*//; s/^deb[[:space:]]+\[[^]]*\]/deb/' "$file" | awk '$1 == "deb" && / main( |$)/ {print $2 "|" $3}'
+  done
+  for file in /etc/apt/sources.list.d/*.sources; do
+    [ -f "$file" ] || continue
+    grep -v '^#' "$file" | awk -v RS= -F'\n' '
+      {
+        uris = suites = components = enabled = ""
+        for (i = 1; i <= NF; i++) {
+          key = tolower($i); sub(/:.*/, "", key)
+          value = $i; sub(/^[^:]*:[ \t]*/, "", value)
+          if (key == "uris") uris = value
+          if (key == "suites") suites = value
+          if (key == "components") components = value
+          if (key == "enabled") enabled = tolower(value)
+        }
+        if (enabled == "no" || (" " components " ") !~ / main /) next
+        count = split(uris, uri, " "); each = split(suites, suite, " ")
+        for (u = 1; u <= count; u++) for (s = 1; s <= each; s++) print uri[u] "|" suite[s]
+      }'
+  done
+}
+
+# deb_extract PACKAGE… DIR: downloads packages and unpacks them below DIR. An index older than the mirror names files
+# that are gone, so one failure is answered by reading the index again.
 deb_extract() {
   local dir=${*: -1} work
   work=$(mktemp -d "$CACHE/deb.XXXXXX")
-  (cd "$work" && apt_private download "${@:1:$#-1}")
+  if ! (cd "$work" && apt_private download "${@:1:$#-1}"); then
+    apt_private update
+    (cd "$work" && apt_private download "${@:1:$#-1}")
+  fi
   mkdir -p "$dir"
   for deb in "$work"/*.deb; do dpkg-deb -x "$deb" "$dir"; done
   rm -rf "$work"
+}
+
+# usable NAME: whether the cache has a NAME that runs (a link whose target was removed does not).
+usable() { [ -x "$BIN/$1" ]; }
+
+# link_found NAME: links a NAME of $KUBEBUILDER_ASSETS or PATH into the cache; fails when there is none.
+link_found() {
+  local name=$1 found=
+  if [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ -x "$KUBEBUILDER_ASSETS/$name" ]; then
+    found=$KUBEBUILDER_ASSETS/$name
+  else
+    found=$(PATH=$(path_without_cache) command -v "$name") || return 1
+  fi
+  say "$name: using $found"
+  ln -sfn "$(realpath "$found")" "$BIN/$name"
+}
+
+# PATH without the cache's own folder, so that a link there is never made to point at itself.
+path_without_cache() {
+  local dir kept=
+  local IFS=:
+  for dir in $PATH; do [ "$dir" = "$BIN" ] || kept+=${kept:+:}$dir; done
+  printf '%s' "$kept"
 }

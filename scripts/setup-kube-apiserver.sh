@@ -6,19 +6,12 @@
 OFFICIAL_VERSION=v1.32.4
 target=$BIN/kube-apiserver
 
-found() {
-  if [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ -x "$KUBEBUILDER_ASSETS/kube-apiserver" ]; then
-    printf '%s' "$KUBEBUILDER_ASSETS/kube-apiserver"
-  elif command -v kube-apiserver >/dev/null; then
-    command -v kube-apiserver
-  fi
-}
-
 official() {
   local arch url
   arch=$(dpkg --print-architecture 2>/dev/null || echo amd64)
   url=https://dl.k8s.io/release/$OFFICIAL_VERSION/bin/linux/$arch/kube-apiserver
-  curl -fsSL --connect-timeout 4 -o "$target.part" "$url" 2>/dev/null || return 1
+  command -v curl >/dev/null || return 1
+  curl -fsSL --connect-timeout 4 --speed-limit 50000 --speed-time 20 -o "$target.part" "$url" 2>/dev/null || return 1
   curl -fsSL --connect-timeout 4 -o "$target.sha256" "$url.sha256" 2>/dev/null || return 1
   printf '%s  %s\n' "$(cat "$target.sha256")" "$target.part" | sha256sum -c --quiet || return 1
   rm "$target.sha256"
@@ -54,14 +47,10 @@ build() {
   mv "$target.part" "$target"
 }
 
-[ -x "$target" ] && exit 0
-have=$(found)
-if [ -n "$have" ]; then
-  say "kube-apiserver: using $have"
-  ln -sfn "$have" "$target"
-  exit 0
-fi
-if run=$(official); then
+usable kube-apiserver && exit 0
+link_found kube-apiserver && exit 0
+say "kube-apiserver: trying the official release $OFFICIAL_VERSION"
+if official; then
   say "kube-apiserver: official $OFFICIAL_VERSION"
   exit 0
 fi

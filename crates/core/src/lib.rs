@@ -4,7 +4,19 @@
 //! answers, and what its tools say about a cluster, are functions of Worlds; there is no second copy of any rule. This
 //! crate knows no network, file, clock or environment: time, ids and randomness are arguments.
 
+pub mod access_entry;
+pub mod access_policy;
+pub mod access_scope;
 pub mod account_id;
 pub mod arn;
+pub mod authentication_mode;
+pub mod authorize;
+pub mod aws_auth;
+pub mod cluster;
+pub mod cluster_name;
 pub mod partition;
 pub mod principal;
+pub mod rbac;
+pub mod resolve;
+pub mod username;
+pub mod world;

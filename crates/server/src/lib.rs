@@ -1,5 +1,32 @@
-//! The HTTP edge: EKS, STS and IAM APIs, webhooks and operations.
+//! The HTTP edge: EKS, STS and IAM APIs, the webhooks and operations.
+//!
+//! The only crate that knows of status codes. No rule of access is decided here: handlers read a request, ask
+//! [`doorward_core`] or [`doorward_identity`], and write the answer. What they ask is the current [`view::View`]; what
+//! they change goes through the [`engine::Engine`].
 
+pub mod api;
+mod aws_auth_watch;
+pub mod bootstrap;
+pub mod change;
+mod cluster_record;
+pub mod config;
+pub mod eks;
+pub mod engine;
+mod error;
 pub mod iam;
+pub mod listener;
+pub mod metrics;
+pub mod ops;
+pub mod own;
 pub mod query;
+mod serve;
 pub mod sts;
+mod update_record;
+pub mod view;
+pub mod webhook;
+
+pub use cluster_record::ClusterRecord;
+pub use config::Config;
+pub use error::ServerError;
+pub use serve::{Addresses, run};
+pub use update_record::UpdateRecord;

@@ -147,6 +147,17 @@ impl Directory {
         self.by_id.get(id)
     }
 
+    /// The object under a key, as it is now.
+    pub fn object(&self, key: &ObjectKey) -> Option<Object> {
+        match key {
+            ObjectKey::Account(id) => self.account(*id).cloned().map(Object::Account),
+            ObjectKey::User(account, name) => self.user(*account, name).cloned().map(Object::User),
+            ObjectKey::Role(account, name) => self.role(*account, name).cloned().map(Object::Role),
+            ObjectKey::AccessKey(_, id) => self.access_key(id).cloned().map(Object::AccessKey),
+            ObjectKey::Instance(_, id) => self.instance(id).cloned().map(Object::Instance),
+        }
+    }
+
     fn require_account(&self, id: AccountId) -> Result<&Account, DirectoryError> {
         let missing = || DirectoryError::no_such(EntityKind::Account, id.as_str());
         self.accounts.get(&id).map(AsRef::as_ref).ok_or_else(missing)

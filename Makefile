@@ -1,0 +1,29 @@
+# Every target does its own set-up first; `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup build lab test lint install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## etcd, kube-apiserver, kubectl and the aws CLI, in the cache (lab and test do it by themselves)
+	@bash scripts/setup.sh
+
+build: ## the release binary, target/release/doorward
+	@bash scripts/setup.sh compiler
+	cargo build --locked --release -p doorward-cli
+
+lab: ## start the lab, play the whole walkthrough on a real kube-apiserver, stop the lab
+	@bash scripts/lab.sh
+
+test: ## every suite, end to end on a real kube-apiserver included
+	@bash scripts/test.sh
+
+lint: ## formatting, clippy, documentation, purity of core, licences
+	@bash scripts/lint.sh
+
+install: ## install doorward into cargo's bin folder
+	@bash scripts/setup.sh compiler
+	cargo install --locked --path crates/cli
+
+clean: ## remove what was built (the cache with kube-apiserver stays)
+	cargo clean

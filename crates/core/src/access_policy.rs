@@ -1,0 +1,223 @@
+//! The catalogue of access policies, and the rules each one grants.
+//!
+//! The rules are data (`data/access-policies.yaml`); this file gives them types. A policy whose rules AWS does not
+//! print is in the catalogue and can be associated, and grants nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::arn::Arn;
+use crate::partition::Partition;
+use crate::rbac::PolicyRule;
+
+const DATA: &str = include_str!("../data/access-policies.yaml");
+
+/// How the rules of a policy are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Documented {
+    /// AWS prints them as tables.
+    Table,
+    /// Others cite AWS's tables.
+    SecondHand,
+    /// AWS describes them in words; nothing is granted.
+    Prose,
+    /// Only the name is known; nothing is granted.
+    NameOnly,
+}
+
+/// One access policy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessPolicy {
+    /// Such as `AmazonEKSViewPolicy`.
+    pub name: String,
+    /// How its rules are known.
+    pub documented: Documented,
+    /// Whether `ListAccessPolicies` shows it.
+    pub listed: bool,
+    /// Whether only service-linked roles may have it.
+    #[serde(default)]
+    pub service_linked_role_only: bool,
+    /// Rules that are left out because AWS limits them to names that it does not print.
+    #[serde(default)]
+    pub omitted: Vec<String>,
+    /// Where the rules are from, where not from the user guide.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// What it grants, within the scope of an association.
+    #[serde(default)]
+    pub rules: Vec<PolicyRule>,
+}
+
+impl AccessPolicy {
+    /// Whether the rules of this policy are unknown, so that associating it grants nothing.
+    pub fn grants_nothing(&self) -> bool {
+        self.rules.is_empty()
+    }
+}
+
+/// All access policies, by name in ASCII order.
+#[derive(Debug)]
+pub struct Catalogue(BTreeMap<String, Arc<AccessPolicy>>);
+
+static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
+    // The data is part of the program and a test proves that it parses. Were it ever broken, the catalogue would be
+    // empty and grant nothing, which is the safe side.
+    let policies: Vec<AccessPolicy> = serde_saphyr::from_str(DATA).unwrap_or_default();
+    Catalogue(policies.into_iter().map(|policy| (policy.name.clone(), Arc::new(policy))).collect())
+});
+
+impl Catalogue {
+    /// The policies of Amazon EKS.
+    pub fn built_in() -> &'static Self {
+        &BUILT_IN
+    }
+
+    /// The policy of that name, in exactly that case.
+    pub fn find(&self, name: &str) -> Option<&Arc<AccessPolicy>> {
+        self.0.get(name)
+    }
+
+    /// Every policy, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<AccessPolicy>> {
+        self.0.values()
+    }
+}
+
+/// The ARN of an access policy: `arn:P:eks::aws:cluster-access-policy/NAME`. Whether such a policy exists is for the
+/// [`Catalogue`] to say.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct AccessPolicyArn {
+    text: Arc<str>,
+    partition: Partition,
+    name_at: usize,
+}
+
+const RESOURCE: &str = "cluster-access-policy/";
+
+impl AccessPolicyArn {
+    /// The ARN of a policy by name.
+    pub fn new(partition: Partition, name: &str) -> Self {
+        let prefix = format!("arn:{partition}:eks::aws:{RESOURCE}");
+        Self { name_at: prefix.len(), text: format!("{prefix}{name}").into(), partition }
+    }
+
+    /// Parses an ARN of that form.
+    ///
+    /// # Errors
+    /// [`AccessPolicyArnError`] with EKS's text for anything else.
+    pub fn parse(text: &str) -> Result<Self, AccessPolicyArnError> {
+        let arn = Arn::parse(text).map_err(|_| AccessPolicyArnError)?;
+        let name = arn.resource.strip_prefix(RESOURCE).unwrap_or_default();
+        let name_is_valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if arn.service == "eks" && arn.region.is_empty() && arn.account == "aws" && name_is_valid {
+            Ok(Self::new(arn.partition, name))
+        } else {
+            Err(AccessPolicyArnError)
+        }
+    }
+
+    /// The whole ARN.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The policy's name.
+    pub fn name(&self) -> &str {
+        self.text.get(self.name_at..).unwrap_or_default()
+    }
+
+    /// The partition; a policy of another partition than the cluster's is unknown there.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+}
+
+impl fmt::Display for AccessPolicyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for AccessPolicyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl TryFrom<String> for AccessPolicyArn {
+    type Error = AccessPolicyArnError;
+
+    fn try_from(text: String) -> Result<Self, AccessPolicyArnError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<AccessPolicyArn> for String {
+    fn from(arn: AccessPolicyArn) -> Self {
+        arn.text.as_ref().to_owned()
+    }
+}
+
+/// Not the ARN of an access policy. The text is EKS's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The policyArn parameter format is not valid")]
+pub struct AccessPolicyArnError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_holds_every_policy_with_as_many_rules_as_aws_prints() {
+        let catalogue = Catalogue::built_in();
+        assert_eq!(catalogue.iter().count(), 37);
+        assert_eq!(catalogue.iter().filter(|policy| policy.listed).count(), 33);
+        for (name, rules) in [
+            ("AmazonEKSClusterAdminPolicy", 2),
+            ("AmazonEKSAdminPolicy", 22),
+            ("AmazonEKSEditPolicy", 20),
+            ("AmazonEKSViewPolicy", 10),
+            ("AmazonEKSAdminViewPolicy", 1),
+            ("AmazonEKSACKPolicy", 5),
+            ("AmazonAIOpsAssistantPolicy", 7),
+            ("AmazonEMRJobPolicy", 0),
+        ] {
+            assert_eq!(catalogue.find(name).unwrap().rules.len(), rules, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_rule_can_match_something() {
+        for policy in Catalogue::built_in().iter() {
+            let known = matches!(policy.documented, Documented::Table | Documented::SecondHand);
+            assert_eq!(known, !policy.grants_nothing(), "{}", policy.name);
+            for rule in &policy.rules {
+                let on_resources = !rule.api_groups.is_empty() && !rule.resources.is_empty();
+                let on_paths = !rule.non_resource_urls.is_empty();
+                assert!(!rule.verbs.is_empty() && (on_resources != on_paths), "{} {rule:?}", policy.name);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_exact_form_is_an_access_policy_arn() {
+        let arn = AccessPolicyArn::parse("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy").unwrap();
+        assert_eq!(arn.name(), "AmazonEKSViewPolicy");
+        for text in [
+            "AmazonEKSViewPolicy",
+            "arn:aws:iam::aws:policy/AdministratorAccess",
+            "arn:aws:eks::aws:cluster-access-policy/",
+            "arn:aws:eks::aws:cluster-access-policy/a/b",
+            "arn:aws:eks:us-east-1:aws:cluster-access-policy/AmazonEKSViewPolicy",
+            "arn:aws:eks::123456789012:cluster-access-policy/AmazonEKSViewPolicy",
+        ] {
+            assert!(AccessPolicyArn::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One rule of a role or of an access policy, and whether it covers a request.
+//!
+//! Source: Kubernetes documentation, "Using RBAC Authorization", and the `rbac.authorization.k8s.io/v1` reference of
+//! PolicyRule. Access policies of EKS are printed in the same shape and mean the same.
+
+use serde::Deserialize;
+
+use super::attributes::{Attributes, NonResourceAttributes, ResourceAttributes};
+
+/// Verbs on resources of API groups, or on paths. It only ever allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct PolicyRule {
+    /// Verbs; `*` is every verb.
+    pub verbs: Vec<String>,
+    /// API groups; the empty string is the core group, `*` is every group.
+    pub api_groups: Vec<String>,
+    /// `pods`, `pods/log`, `*/scale` (that subresource of everything) or `*` (everything, subresources included).
+    pub resources: Vec<String>,
+    /// Names of objects that the rule is limited to; empty is no limit.
+    pub resource_names: Vec<String>,
+    /// Paths; a trailing `*` covers everything below.
+    #[serde(rename = "nonResourceURLs")]
+    pub non_resource_urls: Vec<String>,
+}
+
+impl PolicyRule {
+    /// Whether this rule allows the request. Scope (which namespaces) is decided by whoever holds the rule.
+    pub fn covers(&self, attributes: &Attributes<'_>) -> bool {
+        match attributes {
+            Attributes::Resource(resource) => self.covers_resource(resource),
+            Attributes::NonResource(path) => self.covers_path(path),
+        }
+    }
+
+    fn covers_resource(&self, asked: &ResourceAttributes<'_>) -> bool {
+        has(&self.verbs, asked.verb)
+            && has(&self.api_groups, asked.group)
+            && self.resources.iter().any(|resource| covers_resource(resource, asked))
+            && (self.resource_names.is_empty() || self.resource_names.iter().any(|name| name == asked.name))
+    }
+
+    fn covers_path(&self, asked: &NonResourceAttributes<'_>) -> bool {
+        has(&self.verbs, asked.verb) && self.non_resource_urls.iter().any(|url| covers_path(url, asked.path))
+    }
+}
+
+fn has(allowed: &[String], asked: &str) -> bool {
+    allowed.iter().any(|one| one == "*" || one == asked)
+}
+
+fn covers_resource(rule: &str, asked: &ResourceAttributes<'_>) -> bool {
+    match rule.split_once('/') {
+        _ if rule == "*" => true,
+        None => asked.subresource.is_empty() && rule == asked.resource,
+        Some((resource, subresource)) => {
+            !asked.subresource.is_empty()
+                && subresource == asked.subresource
+                && (resource == "*" || resource == asked.resource)
+        }
+    }
+}
+
+fn covers_path(rule: &str, asked: &str) -> bool {
+    match rule.strip_suffix('*') {
+        Some(prefix) => asked.starts_with(prefix),
+        None => rule == asked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(list: &[&str]) -> Vec<String> {
+        list.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> PolicyRule {
+        PolicyRule {
+            api_groups: strings(groups),
+            resources: strings(resources),
+            verbs: strings(verbs),
+            ..PolicyRule::default()
+        }
+    }
+
+    fn ask<'a>(verb: &'a str, group: &'a str, path: &'a str) -> Attributes<'a> {
+        let (resource, subresource) = path.split_once('/').unwrap_or((path, ""));
+        Attributes::Resource(ResourceAttributes { verb, group, resource, subresource, ..Default::default() })
+    }
+
+    #[test]
+    fn a_resource_rule_does_not_cover_its_subresources_and_the_other_way_round() {
+        let pods = rule(&[""], &["pods"], &["get"]);
+        assert!(pods.covers(&ask("get", "", "pods")));
+        assert!(!pods.covers(&ask("get", "", "pods/log")));
+        assert!(!rule(&[""], &["pods/log"], &["get"]).covers(&ask("get", "", "pods")));
+    }
+
+    #[test]
+    fn a_star_before_a_subresource_covers_that_subresource_of_everything() {
+        let scale = rule(&["*"], &["*/scale"], &["get"]);
+        assert!(scale.covers(&ask("get", "apps", "deployments/scale")));
+        assert!(!scale.covers(&ask("get", "apps", "deployments")));
+        assert!(!scale.covers(&ask("get", "apps", "deployments/status")));
+    }
+
+    #[test]
+    fn a_star_covers_subresources_too() {
+        assert!(rule(&["*"], &["*"], &["*"]).covers(&ask("create", "", "pods/exec")));
+    }
+
+    #[test]
+    fn groups_and_verbs_match_exactly() {
+        let apps = rule(&["apps"], &["deployments"], &["list"]);
+        assert!(!apps.covers(&ask("list", "", "deployments")));
+        assert!(!apps.covers(&ask("watch", "apps", "deployments")));
+        assert!(!apps.covers(&ask("LIST", "apps", "deployments")));
+    }
+
+    #[test]
+    fn a_rule_limited_to_names_does_not_cover_lists() {
+        let named = PolicyRule { resource_names: strings(&["a"]), ..rule(&[""], &["secrets"], &["*"]) };
+        assert!(!named.covers(&ask("list", "", "secrets")));
+        let get = ResourceAttributes { verb: "get", resource: "secrets", name: "a", ..ResourceAttributes::default() };
+        assert!(named.covers(&Attributes::Resource(get)));
+        assert!(!named.covers(&Attributes::Resource(ResourceAttributes { name: "b", ..get })));
+    }
+
+    #[test]
+    fn paths_are_covered_exactly_or_by_a_trailing_star() {
+        let paths = PolicyRule {
+            verbs: strings(&["get"]),
+            non_resource_urls: strings(&["/api", "/apis/*"]),
+            ..PolicyRule::default()
+        };
+        let ask = |path| Attributes::NonResource(NonResourceAttributes { verb: "get", path });
+        assert!(paths.covers(&ask("/api")) && paths.covers(&ask("/apis/")) && paths.covers(&ask("/apis/x/y")));
+        assert!(!paths.covers(&ask("/api/")) && !paths.covers(&ask("/apis")) && !paths.covers(&ask("/")));
+    }
+
+    #[test]
+    fn resource_rules_cover_no_paths() {
+        let all = rule(&["*"], &["*"], &["*"]);
+        assert!(!all.covers(&Attributes::NonResource(NonResourceAttributes { verb: "get", path: "/healthz" })));
+    }
+}

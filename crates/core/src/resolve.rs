@@ -1,0 +1,273 @@
+//! From a verified principal to a Kubernetes identity.
+//!
+//! Source: Amazon EKS user guide, "Change authentication mode": with both sources an access entry alone counts for its
+//! principal, aws-auth is asked for everybody else. Identity fields as EKS's authenticator sets them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::access_entry::AccessEntry;
+use crate::aws_auth::{Match, Section};
+use crate::principal::Principal;
+use crate::username::RenderError;
+use crate::world::World;
+
+/// Who somebody is in the cluster: what a TokenReview answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubernetesIdentity {
+    /// The username.
+    pub username: String,
+    /// `aws-iam-authenticator:ACCOUNT:ID`.
+    pub uid: String,
+    /// The groups, without those that the API server adds itself (`system:authenticated`).
+    pub groups: Vec<String>,
+    /// Extra attributes; each value is one element of a list.
+    pub extra: BTreeMap<&'static str, String>,
+}
+
+/// What let somebody in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An access entry, named by its principal ARN.
+    AccessEntry(String),
+    /// A row of aws-auth: its section, its place in the section's list (from 0) and its line there (from 1).
+    IdentityMapping {
+        /// `mapRoles`, `mapUsers` or `mapAccounts`.
+        section: Section,
+        /// The place in the list.
+        index: usize,
+        /// The line of the section's text.
+        line: usize,
+    },
+    /// Whoever registered the cluster, while its mode is CONFIG_MAP.
+    Creator,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccessEntry(principal) => write!(f, "the access entry of `{principal}`"),
+            Self::IdentityMapping { section, index, line } => {
+                write!(f, "row {} of {} in aws-auth (line {line})", index + 1, section.key())
+            }
+            Self::Creator => f.write_str("the creator of the cluster"),
+        }
+    }
+}
+
+/// A principal that is let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// As whom.
+    pub identity: KubernetesIdentity,
+    /// By what.
+    pub source: Source,
+}
+
+/// Why a verified principal is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Neither an entry nor a row of aws-auth is about this principal.
+    #[error("identity is not mapped")]
+    NotMapped,
+    /// An entry or row is, but its username or groups cannot be filled in for this session.
+    #[error("the username of {by} cannot be filled in: {error}")]
+    Username {
+        /// The entry or row.
+        by: Source,
+        /// What is missing.
+        error: RenderError,
+    },
+}
+
+impl Refusal {
+    /// A short name for metrics and logs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotMapped => "not_mapped",
+            Self::Username { .. } => "username",
+        }
+    }
+}
+
+/// Gives the Kubernetes identity of a verified principal.
+///
+/// An entry is found by the principal's unique id. If it is there, aws-auth is not asked, even if the entry's username
+/// cannot be filled in.
+///
+/// # Errors
+/// [`Refusal`] if nothing maps the principal.
+pub fn resolve(world: &World, caller: &Principal) -> Result<Resolved, Refusal> {
+    if world.mode().uses_access_entries() {
+        if let Some(entry) = world.entry_of_caller(caller) {
+            return by_entry(entry, caller);
+        }
+    } else if world.is_creator(caller) {
+        return Ok(as_creator(caller));
+    }
+    if world.mode().uses_aws_auth() {
+        return by_aws_auth(world, caller);
+    }
+    Err(Refusal::NotMapped)
+}
+
+fn by_entry(entry: &AccessEntry, caller: &Principal) -> Result<Resolved, Refusal> {
+    let source = Source::AccessEntry(entry.principal_arn.as_str().to_owned());
+    match entry.username.render(caller) {
+        Ok(username) => Ok(Resolved { identity: identity(caller, username, entry.kubernetes_groups.clone()), source }),
+        Err(error) => Err(Refusal::Username { by: source, error }),
+    }
+}
+
+/// The user guide: in this mode the creator is in no visible configuration, and an administrator all the same.
+fn as_creator(caller: &Principal) -> Resolved {
+    let groups = vec!["system:masters".to_owned()];
+    Resolved { identity: identity(caller, "kubernetes-admin".to_owned(), groups), source: Source::Creator }
+}
+
+fn by_aws_auth(world: &World, caller: &Principal) -> Result<Resolved, Refusal> {
+    let (source, rendered) = match world.aws_auth().find(&caller.canonical).ok_or(Refusal::NotMapped)? {
+        Match::Mapping(row) => {
+            (Source::IdentityMapping { section: row.section, index: row.index, line: row.line }, row.render(caller))
+        }
+        Match::Account(row) => (
+            Source::IdentityMapping { section: Section::Accounts, index: row.index, line: row.line },
+            Ok((caller.canonical.as_str().to_owned(), Vec::new())),
+        ),
+    };
+    match rendered {
+        Ok((username, groups)) => Ok(Resolved { identity: identity(caller, username, groups), source }),
+        Err(error) => Err(Refusal::Username { by: source, error }),
+    }
+}
+
+fn identity(caller: &Principal, username: String, groups: Vec<String>) -> KubernetesIdentity {
+    let extra = BTreeMap::from([
+        ("accessKeyId", caller.access_key_id.clone()),
+        ("arn", caller.arn.clone()),
+        ("canonicalArn", caller.canonical.as_str().to_owned()),
+        ("principalId", caller.id.0.clone()),
+        ("sessionName", caller.session_name.clone()),
+        ("sigs.k8s.io/aws-iam-authenticator/principalId", caller.id.0.clone()),
+    ]);
+    let uid = format!("{UID_PREFIX}{}:{}", caller.canonical.account(), caller.id);
+    KubernetesIdentity { username, uid, groups, extra }
+}
+
+/// What every uid of an IAM principal begins with.
+pub(crate) const UID_PREFIX: &str = "aws-iam-authenticator:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_entry::{AccessEntry, NewAccessEntry, Tags};
+    use crate::authentication_mode::AuthenticationMode;
+    use crate::aws_auth;
+    use crate::principal::PrincipalId;
+    use jiff::Timestamp;
+
+    const ROLE: &str = "arn:aws:iam::123456789012:role/team/dev";
+
+    fn caller(session: &str, id: &str) -> Principal {
+        let arn = format!("arn:aws:sts::123456789012:assumed-role/dev/{session}");
+        Principal::from_caller_identity(&arn, "123456789012", &format!("{id}:{session}"), "ASIAX").unwrap()
+    }
+
+    fn entry(id: Option<&str>, username: Option<&str>, kind: &str) -> AccessEntry {
+        let request = NewAccessEntry::parse(ROLE, Some(kind), username, None, Tags::new()).unwrap();
+        let id = id.map(|id| PrincipalId(id.to_owned()));
+        AccessEntry::new(request, id, "uuid".to_owned(), Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    fn world(mode: AuthenticationMode, entry: Option<AccessEntry>) -> World {
+        let row = "- {rolearn: 'arn:aws:iam::123456789012:role/dev', username: from-aws-auth, groups: [g]}";
+        let data = BTreeMap::from([("mapRoles".to_owned(), row.to_owned())]);
+        let world = World::new(mode).with_aws_auth(aws_auth::parse(&data));
+        entry.into_iter().fold(world, |world, entry| world.with_entry(entry))
+    }
+
+    fn username(world: &World, caller: &Principal) -> Result<String, Refusal> {
+        resolve(world, caller).map(|resolved| resolved.identity.username)
+    }
+
+    #[test]
+    fn each_mode_believes_its_sources_and_an_entry_wins_over_aws_auth() {
+        use AuthenticationMode::{Api, ApiAndConfigMap, ConfigMap};
+        let me = caller("me@x.com", "AROADEV");
+        let entry = || Some(entry(Some("AROADEV"), None, "STANDARD"));
+        let from_entry = "arn:aws:sts::123456789012:assumed-role/dev/me-x.com";
+        for (mode, with_entry, expected) in [
+            (ConfigMap, true, Ok("from-aws-auth")),
+            (ConfigMap, false, Ok("from-aws-auth")),
+            (ApiAndConfigMap, true, Ok(from_entry)),
+            (ApiAndConfigMap, false, Ok("from-aws-auth")),
+            (Api, true, Ok(from_entry)),
+            (Api, false, Err(Refusal::NotMapped)),
+        ] {
+            let world = world(mode, with_entry.then(entry).flatten());
+            assert_eq!(username(&world, &me), expected.map(str::to_owned), "{mode} {with_entry}");
+        }
+    }
+
+    #[test]
+    fn the_groups_of_aws_auth_are_not_merged_into_an_entrys() {
+        let world = world(AuthenticationMode::ApiAndConfigMap, Some(entry(Some("AROADEV"), None, "STANDARD")));
+        assert!(resolve(&world, &caller("s1", "AROADEV")).unwrap().identity.groups.is_empty());
+    }
+
+    #[test]
+    fn a_role_made_again_is_not_let_in_by_the_entry_of_the_old_one() {
+        let world = world(AuthenticationMode::Api, Some(entry(Some("AROAOLD"), None, "STANDARD")));
+        assert_eq!(username(&world, &caller("s1", "AROANEW")), Err(Refusal::NotMapped));
+        assert!(username(&world, &caller("s1", "AROAOLD")).is_ok());
+    }
+
+    #[test]
+    fn an_entry_without_a_unique_id_is_found_by_its_arn_whatever_path_and_case() {
+        let world = world(AuthenticationMode::Api, Some(entry(None, None, "STANDARD")));
+        assert!(username(&world, &caller("s1", "AROAANY")).is_ok());
+        let arn = "arn:aws:sts::123456789012:assumed-role/DEV/s1";
+        let upper = Principal::from_caller_identity(arn, "123456789012", "AROAX:s1", "").unwrap();
+        assert!(username(&world, &upper).is_ok());
+    }
+
+    #[test]
+    fn a_node_without_its_name_is_refused_and_aws_auth_is_not_asked() {
+        let world = world(AuthenticationMode::ApiAndConfigMap, Some(entry(Some("AROADEV"), None, "EC2_LINUX")));
+        let mut node = caller("i-0123456789abcdef0", "AROADEV");
+        assert!(matches!(username(&world, &node), Err(Refusal::Username { .. })));
+        node.private_dns_name = Some("ip-10-0-0-1.ec2.internal".to_owned());
+        assert_eq!(username(&world, &node).unwrap(), "system:node:ip-10-0-0-1.ec2.internal");
+    }
+
+    #[test]
+    fn the_creator_is_a_hidden_administrator_in_the_mode_config_map_alone() {
+        let me = caller("me", "AROACREATOR");
+        for (mode, expected) in [
+            (AuthenticationMode::ConfigMap, "kubernetes-admin"),
+            (AuthenticationMode::ApiAndConfigMap, "from-aws-auth"),
+        ] {
+            let world = world(mode, None).with_creator(Some(me.id.clone()));
+            assert_eq!(username(&world, &me).unwrap(), expected, "{mode}");
+        }
+    }
+
+    #[test]
+    fn the_identity_carries_what_eks_sets() {
+        let world = world(AuthenticationMode::Api, Some(entry(Some("AROADEV"), None, "STANDARD")));
+        let identity = resolve(&world, &caller("me@x.com", "AROADEV")).unwrap().identity;
+        assert_eq!(identity.uid, "aws-iam-authenticator:123456789012:AROADEV");
+        let extra: Vec<_> = identity.extra.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        assert_eq!(
+            extra,
+            [
+                ("accessKeyId", "ASIAX"),
+                ("arn", "arn:aws:sts::123456789012:assumed-role/dev/me@x.com"),
+                ("canonicalArn", "arn:aws:iam::123456789012:role/dev"),
+                ("principalId", "AROADEV"),
+                ("sessionName", "me@x.com"),
+                ("sigs.k8s.io/aws-iam-authenticator/principalId", "AROADEV"),
+            ]
+        );
+    }
+}

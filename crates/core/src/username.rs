@@ -1,0 +1,408 @@
+//! Templates of usernames and groups: literal text with placeholders such as `{{SessionName}}`.
+//!
+//! Used by identity mappings and by access entries. The placeholders are those of AWS's authenticator; two rules are
+//! stricter than its own. A template is expanded in a *single pass*, so nothing that a caller brings (a session named
+//! `{{AccessKeyID}}`) is ever expanded in its turn; and a placeholder that does not exist is an error when the template
+//! is read, where the authenticator would hand the braces to Kubernetes as part of somebody's name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::arn::printable;
+use crate::principal::Principal;
+
+/// A username or group as it was written, with its placeholders found and known.
+///
+/// Order, equality and hash are those of the text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Template {
+    text: Arc<str>,
+}
+
+impl Template {
+    /// Reads a template. The empty text is one; it cannot be rendered.
+    ///
+    /// # Errors
+    /// If something stands in double braces that is no placeholder: another spelling, a space inside, an unknown name.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        for piece in Pieces(text) {
+            if let Piece::Unknown(placeholder) = piece {
+                return Err(TemplateError { placeholder: printable(placeholder) });
+            }
+        }
+        Ok(Self { text: text.into() })
+    }
+
+    /// The template as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is text alone, the same for everybody.
+    pub fn is_literal(&self) -> bool {
+        self.placeholders().next().is_none()
+    }
+
+    /// Its placeholders, in order, repeated ones repeatedly.
+    pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> + '_ {
+        Pieces(&self.text).filter_map(|piece| match piece {
+            Piece::Placeholder(placeholder) => Some(placeholder),
+            Piece::Literal(_) | Piece::Unknown(_) => None,
+        })
+    }
+
+    /// Puts a caller's values in the placeholders' places.
+    ///
+    /// # Errors
+    /// If the caller is no EC2 instance where a node's name is wanted, or if nothing is left: an identity without a
+    /// name must never reach Kubernetes.
+    pub fn render(&self, principal: &Principal) -> Result<String, RenderError> {
+        let mut rendered = String::with_capacity(self.text.len() + 32);
+        for piece in Pieces(&self.text) {
+            match piece {
+                Piece::Literal(text) => rendered.push_str(text),
+                Piece::Placeholder(placeholder) => placeholder.render(principal, &mut rendered)?,
+                // A template with one cannot be made.
+                Piece::Unknown(_) => {}
+            }
+        }
+        if rendered.is_empty() { Err(RenderError::Empty { template: self.clone() }) } else { Ok(rendered) }
+    }
+
+    /// Whether a STANDARD access entry may have this username: of the placeholders only the session's name, and that
+    /// only behind a `:`, so that no session can take the name of somebody else.
+    ///
+    /// Source: Amazon EKS User Guide, "Create access entries", on custom usernames.
+    ///
+    /// # Errors
+    /// Says which placeholder may not stand there.
+    pub fn check_for_entry(&self) -> Result<(), EntryUsernameError> {
+        let mut colon_seen = false;
+        for piece in Pieces(&self.text) {
+            match piece {
+                Piece::Literal(text) => colon_seen |= text.contains(':'),
+                Piece::Placeholder(Placeholder::SessionName | Placeholder::SessionNameRaw) if colon_seen => {}
+                Piece::Placeholder(placeholder @ (Placeholder::SessionName | Placeholder::SessionNameRaw)) => {
+                    return Err(EntryUsernameError::NoColon { username: self.clone(), placeholder });
+                }
+                Piece::Placeholder(placeholder) => {
+                    return Err(EntryUsernameError::Placeholder { username: self.clone(), placeholder });
+                }
+                Piece::Unknown(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.text, f)
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = TemplateError;
+
+    fn try_from(text: String) -> Result<Self, TemplateError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.text.as_ref().to_owned()
+    }
+}
+
+/// What a template can take from its caller. The spelling is exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Placeholder {
+    /// The private DNS name of the EC2 instance that the session is named after.
+    Ec2PrivateDnsName,
+    /// The caller's account.
+    AccountId,
+    /// The session's name with every `@` as `-`; nothing for callers without a session.
+    SessionName,
+    /// The session's name as it is.
+    SessionNameRaw,
+    /// The access key that signed.
+    AccessKeyId,
+}
+
+impl Placeholder {
+    const ALL: [Self; 5] =
+        [Self::Ec2PrivateDnsName, Self::AccountId, Self::SessionName, Self::SessionNameRaw, Self::AccessKeyId];
+
+    /// As it is written, braces included.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec2PrivateDnsName => "{{EC2PrivateDNSName}}",
+            Self::AccountId => "{{AccountID}}",
+            Self::SessionName => "{{SessionName}}",
+            Self::SessionNameRaw => "{{SessionNameRaw}}",
+            Self::AccessKeyId => "{{AccessKeyID}}",
+        }
+    }
+
+    fn render(self, principal: &Principal, out: &mut String) -> Result<(), RenderError> {
+        match self {
+            Self::Ec2PrivateDnsName => {
+                let session = &principal.session_name;
+                if !is_instance_id(session) {
+                    return Err(RenderError::NotAnInstance { session: printable(session) });
+                }
+                match principal.private_dns_name.as_deref() {
+                    Some(name) if !name.is_empty() => out.push_str(name),
+                    _ => return Err(RenderError::NoPrivateDnsName { instance: session.clone() }),
+                }
+            }
+            Self::AccountId => out.push_str(principal.canonical.account().as_str()),
+            Self::SessionName => out.extend(principal.session_name.chars().map(|c| if c == '@' { '-' } else { c })),
+            Self::SessionNameRaw => out.push_str(&principal.session_name),
+            Self::AccessKeyId => out.push_str(&principal.access_key_id),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether EC2 could have given this id: `i-` and 8 or 17 hexadecimal digits, in lower case.
+pub fn is_instance_id(text: &str) -> bool {
+    text.strip_prefix("i-").is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// Something in double braces that is no placeholder.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{placeholder}` is not a placeholder: expected `{{{{EC2PrivateDNSName}}}}`, `{{{{AccountID}}}}`, \
+     `{{{{SessionName}}}}`, `{{{{SessionNameRaw}}}}` or `{{{{AccessKeyID}}}}`, spelled exactly so"
+)]
+pub struct TemplateError {
+    /// What stands there, braces included.
+    pub placeholder: String,
+}
+
+/// Why a template gives no name for this caller. The caller is then refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A node's name is wanted, and the session is not named after an instance.
+    #[error(
+        "`{{{{EC2PrivateDNSName}}}}` needs a session named after an EC2 instance, and this one is named `{session}`"
+    )]
+    NotAnInstance {
+        /// The session's name.
+        session: String,
+    },
+    /// A node's name is wanted, and the instance's is not known.
+    #[error("the private DNS name of instance `{instance}` is not known, or it does not run with this role")]
+    NoPrivateDnsName {
+        /// The instance's id.
+        instance: String,
+    },
+    /// Nothing is left.
+    #[error("`{template}` is empty for this caller")]
+    Empty {
+        /// The template.
+        template: Template,
+    },
+}
+
+/// Why a template cannot be the username of an access entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryUsernameError {
+    /// The session's name is not behind a colon.
+    #[error("the username `{username}` must have a `:` before `{placeholder}`")]
+    NoColon {
+        /// The username.
+        username: Template,
+        /// The placeholder that comes too early.
+        placeholder: Placeholder,
+    },
+    /// A placeholder that only aws-auth and node entries may use.
+    #[error(
+        "the username `{username}` must not contain `{placeholder}`: access entries of type STANDARD can only use \
+         `{{{{SessionName}}}}` and `{{{{SessionNameRaw}}}}`"
+    )]
+    Placeholder {
+        /// The username.
+        username: Template,
+        /// The placeholder.
+        placeholder: Placeholder,
+    },
+}
+
+/// A part of a template.
+enum Piece<'a> {
+    Literal(&'a str),
+    Placeholder(Placeholder),
+    /// Something in double braces that is none.
+    Unknown(&'a str),
+}
+
+/// Cuts a template into its parts, from left to right. Braces that never close are literal.
+struct Pieces<'a>(&'a str);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let text = self.0;
+        if text.is_empty() {
+            return None;
+        }
+        let open = match text.find("{{") {
+            // Of three braces the last two open a placeholder.
+            Some(at) if text.get(at..).is_some_and(|rest| rest.starts_with("{{{")) => {
+                return Some(self.literal(at + 1));
+            }
+            Some(0) => text,
+            Some(at) => return Some(self.literal(at)),
+            None => return Some(self.literal(text.len())),
+        };
+        for placeholder in Placeholder::ALL {
+            if let Some(rest) = open.strip_prefix(placeholder.as_str()) {
+                self.0 = rest;
+                return Some(Piece::Placeholder(placeholder));
+            }
+        }
+        match open.find("}}") {
+            Some(close) => {
+                let (unknown, rest) = open.split_at(close + 2);
+                self.0 = rest;
+                Some(Piece::Unknown(unknown))
+            }
+            None => Some(self.literal(open.len())),
+        }
+    }
+}
+
+impl<'a> Pieces<'a> {
+    fn literal(&mut self, length: usize) -> Piece<'a> {
+        let (literal, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Piece::Literal(literal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(name: &str) -> Principal {
+        Principal {
+            arn: format!("arn:aws:sts::012345678901:assumed-role/R/{name}"),
+            canonical: crate::principal::PrincipalArn::parse("arn:aws:iam::012345678901:role/R").unwrap(),
+            id: crate::principal::PrincipalId("AROAX".into()),
+            session_name: name.into(),
+            access_key_id: "AKIA".into(),
+            private_dns_name: Some("ip-10-0-0-1.ec2.internal".into()),
+        }
+    }
+
+    fn render(template: &str, name: &str) -> Result<String, RenderError> {
+        Template::parse(template).unwrap().render(&session(name))
+    }
+
+    #[test]
+    fn placeholders_take_the_callers_values() {
+        for (template, name, expected) in [
+            ("admin", "s", "admin"),
+            ("{{SessionName}}|{{SessionNameRaw}}", "a@b@c.io", "a-b-c.io|a@b@c.io"),
+            ("{{AccountID}}:{{AccessKeyID}}", "s", "012345678901:AKIA"),
+            ("{{{SessionName}}}", "x", "{x}"),
+            ("a{{b", "s", "a{{b"),
+            ("a}}b", "s", "a}}b"),
+            ("{{", "s", "{{"),
+            ("{{{", "s", "{{{"),
+            ("{x}", "s", "{x}"),
+            ("é{{SessionName}}é", "s", "ésé"),
+            ("admin:{{SessionName}}", "", "admin:"),
+        ] {
+            assert_eq!(render(template, name).unwrap(), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn what_a_caller_brings_is_never_expanded() {
+        assert_eq!(render("{{SessionName}}", "{{AccessKeyID}}").unwrap(), "{{AccessKeyID}}");
+        assert_eq!(render("{{SessionName}}{{SessionNameRaw}}", "{{Session").unwrap(), "{{Session{{Session");
+        assert_eq!(render("{{SessionName}}Name}}", "{{Session").unwrap(), "{{SessionName}}");
+    }
+
+    #[test]
+    fn what_is_no_placeholder_is_refused_by_name() {
+        for (template, placeholder) in [
+            ("{{ SessionName }}", "{{ SessionName }}"),
+            ("{{sessionname}}", "{{sessionname}}"),
+            ("a:{{Unknown}}:b", "{{Unknown}}"),
+            ("{{UserID}}", "{{UserID}}"),
+            ("{{}}", "{{}}"),
+            ("{{{Unknown}}}", "{{Unknown}}"),
+            ("{{ {{SessionName}}", "{{ {{SessionName}}"),
+            ("{{SessionName}}{{x\n}}", "{{x\\n}}"),
+        ] {
+            assert_eq!(Template::parse(template).unwrap_err().placeholder, placeholder, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_nodes_name_needs_an_instance_that_is_known() {
+        let template = "system:node:{{EC2PrivateDNSName}}";
+        for name in ["i-12345678", "i-0123456789abcdef0"] {
+            assert_eq!(render(template, name).unwrap(), "system:node:ip-10-0-0-1.ec2.internal");
+        }
+        for name in ["i-ABCDEF_z", "i-ABCDEF12", "i-123456789", "I-12345678", "i-12345678\n", "", "x"] {
+            assert!(matches!(render(template, name), Err(RenderError::NotAnInstance { .. })), "{name}");
+        }
+        for unknown in [None, Some(String::new())] {
+            let caller = Principal { private_dns_name: unknown, ..session("i-12345678") };
+            let rendered = Template::parse(template).unwrap().render(&caller);
+            assert_eq!(rendered, Err(RenderError::NoPrivateDnsName { instance: "i-12345678".into() }));
+        }
+    }
+
+    #[test]
+    fn nobody_gets_an_empty_name() {
+        assert!(matches!(render("", "s"), Err(RenderError::Empty { .. })));
+        assert!(matches!(render("{{SessionName}}", ""), Err(RenderError::Empty { .. })));
+    }
+
+    #[test]
+    fn an_entrys_username_takes_a_session_only_behind_a_colon() {
+        for good in ["admin", "a:{{SessionName}}", "a:b{{SessionNameRaw}}{{SessionName}}"] {
+            assert_eq!(Template::parse(good).unwrap().check_for_entry(), Ok(()), "{good}");
+        }
+        for bad in ["{{SessionName}}", "{{SessionName}}:a", "a{{SessionNameRaw}}", "a:{{AccountID}}"] {
+            assert!(Template::parse(bad).unwrap().check_for_entry().is_err(), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_literals_stay(text in "[{}A-Za-zé:]{0,40}", name in "[{}A-Za-z@]{0,20}") {
+            if let Ok(template) = Template::parse(&text) {
+                let rendered = template.render(&session(&name));
+                if template.is_literal() {
+                    proptest::prop_assert_eq!(rendered.unwrap_or_default(), text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The addresses a lab listens on.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use serde::{Deserialize, Serialize};
+
+use crate::LabError;
+
+/// Where a lab listens, all on loopback. A port of 0 in a request means "any free one".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// Doorward's API: EKS, STS and IAM.
+    pub api: SocketAddr,
+    /// Doorward's webhooks.
+    pub webhook: SocketAddr,
+    /// Doorward's health and metrics.
+    pub ops: SocketAddr,
+    /// kube-apiserver.
+    pub kubernetes: SocketAddr,
+    /// etcd, for clients.
+    pub etcd: SocketAddr,
+    /// etcd, for peers (it insists on listening, though it has none).
+    pub etcd_peer: SocketAddr,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { api: any, webhook: any, ops: any, kubernetes: any, etcd: any, etcd_peer: any }
+    }
+}
+
+impl Addresses {
+    /// Fills in free ports and makes sure that every address can be listened on.
+    ///
+    /// All listeners are held until the last is bound, so no port is given out twice.
+    pub(crate) fn reserve(self) -> Result<Self, LabError> {
+        let mut held = Vec::new();
+        let mut bind = |what: &'static str, address: SocketAddr| {
+            let unavailable = |source| LabError::AddressUnavailable { what, address, source };
+            let listener = TcpListener::bind(address).map_err(unavailable)?;
+            let bound = listener.local_addr().map_err(unavailable)?;
+            held.push(listener);
+            Ok::<_, LabError>(bound)
+        };
+        Ok(Self {
+            api: bind("Doorward's API", self.api)?,
+            webhook: bind("Doorward's webhook server", self.webhook)?,
+            ops: bind("Doorward's ops server", self.ops)?,
+            kubernetes: bind("kube-apiserver", self.kubernetes)?,
+            etcd: bind("etcd", self.etcd)?,
+            etcd_peer: bind("etcd", self.etcd_peer)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_are_all_different() {
+        let addresses = Addresses::default().reserve().unwrap();
+        let mut ports = [
+            addresses.api.port(),
+            addresses.webhook.port(),
+            addresses.ops.port(),
+            addresses.kubernetes.port(),
+            addresses.etcd.port(),
+            addresses.etcd_peer.port(),
+        ]
+        .to_vec();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 6);
+        assert!(!ports.contains(&0));
+    }
+
+    #[test]
+    fn a_busy_port_is_named_with_its_server() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let api = taken.local_addr().unwrap();
+        let error = Addresses { api, ..Addresses::default() }.reserve().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("Doorward's API cannot listen on `{api}`: ")), "{error}");
+        assert!(error.ends_with("stop what listens there or choose another address"), "{error}");
+    }
+}

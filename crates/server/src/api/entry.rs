@@ -1,0 +1,271 @@
+//! From an HTTP request to an operation: read, find the service, authenticate, ask whether the caller may, run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use doorward_core::cluster::Cluster;
+use doorward_identity::authenticate::{AuthError, authenticate_presented};
+use doorward_identity::caller::Caller;
+use doorward_identity::policy::Target;
+use doorward_identity::session::SessionKey;
+use doorward_sigv4::{PayloadHash, Presented, Request as SignedRequest};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming as HyperBody;
+use jiff::Timestamp;
+
+use super::error::ApiError;
+use super::http::{Answer, Incoming};
+use super::query_services;
+use crate::bootstrap::random;
+use crate::eks::{self, Call};
+use crate::engine::{Engine, Event};
+use crate::listener::{Handler, Peer};
+use crate::metrics::Metrics;
+use crate::own;
+use crate::view::View;
+
+/// No request of the services comes near this.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers the API address.
+pub struct Api {
+    /// What is known, and how it changes.
+    pub engine: Arc<Engine>,
+    /// Seals and opens session tokens.
+    pub sessions: Arc<SessionKey>,
+    /// Counts calls.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Handler for Api {
+    async fn handle(self: Arc<Self>, request: Request<HyperBody>, _: Arc<Peer>) -> Response<Full<Bytes>> {
+        let now = Timestamp::now();
+        let request_id = match random() {
+            Ok(bytes) => uuid::Builder::from_random_bytes(bytes).into_uuid().to_string(),
+            Err(error) => {
+                tracing::error!(%error, "a request was refused");
+                return Answer::json_error(&unavailable(), None).into_response("");
+            }
+        };
+        let answer = match read(request).await {
+            Ok(incoming) if incoming.path == "/" => query_services::answer(&self, &incoming, now, &request_id).await,
+            Ok(incoming) => self.json_service(&incoming, now, &request_id).await,
+            Err(error) => Answer::json_error(&error, None),
+        };
+        self.metrics.api_call(answer.error_type.unwrap_or("ok"));
+        answer.into_response(&request_id)
+    }
+}
+
+/// Who calls, and what the request was signed for.
+pub(super) struct Authenticated {
+    pub(super) caller: Caller,
+    pub(super) region: String,
+}
+
+/// An operation of one of the two JSON services.
+enum Routed {
+    Eks(eks::Route),
+    Own(own::Route),
+}
+
+impl Api {
+    async fn json_service(&self, incoming: &Incoming, now: Timestamp, request_id: &str) -> Answer {
+        let mut cluster = None;
+        let outcome = self.run_json(incoming, now, request_id, &mut cluster).await;
+        match outcome {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::info!(
+                    request_id, method = %incoming.method, path = incoming.path, code = error.code,
+                    message = error.message, "an API call was refused"
+                );
+                Answer::json_error(&error, cluster.as_deref())
+            }
+        }
+    }
+
+    async fn run_json(
+        &self,
+        incoming: &Incoming,
+        now: Timestamp,
+        request_id: &str,
+        named_cluster: &mut Option<String>,
+    ) -> Result<Answer, ApiError> {
+        let (service, routed) = if incoming.path.starts_with("/doorward/") {
+            ("doorward", own::Route::parse(&incoming.method, &incoming.path).map(Routed::Own))
+        } else {
+            ("eks", eks::Route::parse(&incoming.method, &incoming.path).map(Routed::Eks))
+        };
+        // Nobody learns what is served here without a signature.
+        let view = self.engine.view_owned();
+        let Authenticated { caller, region } =
+            self.authenticate(&view, incoming, service, now).map_err(json_auth_error)?;
+        let routed = routed?;
+        *named_cluster = routed.cluster().map(str::to_owned);
+        let known = routed.cluster().and_then(|name| view.cluster(name)).map(|view| view.cluster.clone());
+        permit(&caller, &format!("{service}:{}", routed.action()), &routed.resource(known.as_ref()))?;
+        let new_id = uuid::Builder::from_random_bytes(random().map_err(|_| unavailable())?).into_uuid().to_string();
+        let call = Call {
+            caller: &caller,
+            now,
+            region: &region,
+            new_id: &new_id,
+            query: &incoming.query,
+            body: &incoming.body,
+        };
+        let body = if routed.writes() {
+            let event = Event {
+                by: caller.arn(),
+                access_key_id: caller.access_key_id.clone(),
+                action: format!("{service}:{}", routed.action()),
+                request_id: request_id.to_owned(),
+                at: now,
+            };
+            self.engine.write(event, |view| routed.run(view, &call)).await?
+        } else {
+            routed.run(&view, &call)?.0
+        };
+        Ok(Answer::json(&body))
+    }
+
+    /// The service that a request says it was signed for; not to be believed before the signature was verified.
+    pub(super) fn signed_for(incoming: &Incoming) -> Option<String> {
+        let headers = header_list(incoming);
+        let presented = Presented::from_request(&signed_request(incoming, &headers)).ok()??;
+        Some(presented.scope().service().to_owned())
+    }
+
+    /// Verifies the signature of a request to a service.
+    pub(super) fn authenticate(
+        &self,
+        view: &View,
+        incoming: &Incoming,
+        service: &str,
+        now: Timestamp,
+    ) -> Result<Authenticated, AuthError> {
+        let headers = header_list(incoming);
+        let request = signed_request(incoming, &headers);
+        let presented = Presented::from_request(&request)?.ok_or(AuthError::Missing)?;
+        let caller = authenticate_presented(&view.directory, &self.sessions, &presented, &request, service, now)?;
+        Ok(Authenticated { caller, region: presented.scope().region().to_owned() })
+    }
+}
+
+fn header_list(incoming: &Incoming) -> Vec<(&str, &[u8])> {
+    incoming.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+fn signed_request<'a>(incoming: &'a Incoming, headers: &'a [(&'a str, &'a [u8])]) -> SignedRequest<'a> {
+    SignedRequest {
+        method: incoming.method.as_str(),
+        path: &incoming.path,
+        query: &incoming.query,
+        headers,
+        body_sha256: PayloadHash::of(&incoming.body),
+    }
+}
+
+impl Routed {
+    fn cluster(&self) -> Option<&str> {
+        match self {
+            Self::Eks(route) => route.cluster(),
+            Self::Own(route) => route.cluster(),
+        }
+    }
+
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Eks(route) => route.action,
+            Self::Own(route) => route.action,
+        }
+    }
+
+    fn writes(&self) -> bool {
+        match self {
+            Self::Eks(route) => route.writes,
+            Self::Own(route) => route.writes,
+        }
+    }
+
+    fn resource(&self, cluster: Option<&Cluster>) -> String {
+        match self {
+            Self::Eks(route) => route.resource(cluster),
+            Self::Own(_) => "*".to_owned(),
+        }
+    }
+
+    fn run(&self, view: &View, call: &Call<'_>) -> eks::Outcome {
+        match self {
+            Self::Eks(route) => eks::run(route, view, call),
+            Self::Own(route) => own::run(route, view, call),
+        }
+    }
+}
+
+/// Whether the caller's policies allow the action.
+pub(super) fn permit(caller: &Caller, action: &str, resource: &str) -> Result<(), ApiError> {
+    if caller.may(action, Target::Arn(resource)) {
+        Ok(())
+    } else {
+        Err(ApiError::access_denied(&caller.arn(), action, resource))
+    }
+}
+
+/// The caller's mistake in the words of AWS's JSON services.
+fn json_auth_error(error: AuthError) -> ApiError {
+    let (code, message) = match &error {
+        AuthError::Missing => ("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()),
+        AuthError::Malformed(problem) => ("IncompleteSignatureException", problem.to_string()),
+        AuthError::UnknownKey => {
+            ("UnrecognizedClientException", "The security token included in the request is invalid.".to_owned())
+        }
+        AuthError::Expired => {
+            ("ExpiredTokenException", "The security token included in the request is expired".to_owned())
+        }
+        AuthError::Service { expected } => {
+            ("InvalidSignatureException", format!("Credential should be scoped to correct service: '{expected}'."))
+        }
+        AuthError::Signature(problem) => ("InvalidSignatureException", problem.to_string()),
+    };
+    ApiError::new(code, StatusCode::FORBIDDEN, message)
+}
+
+/// Reads a request with its body.
+async fn read(request: Request<HyperBody>) -> Result<Incoming, ApiError> {
+    let (parts, body) = request.into_parts();
+    let too_large = |_| {
+        ApiError::new(
+            "RequestEntityTooLargeException",
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body could not be read, or is larger than 1 MiB",
+        )
+    };
+    let late =
+        |_| ApiError::new("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT, "The body did not come in time");
+    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect())
+        .await
+        .map_err(late)?
+        .map_err(too_large)?
+        .to_bytes();
+    Ok(Incoming {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body,
+    })
+}
+
+fn unavailable() -> ApiError {
+    ApiError::new(
+        "ServiceUnavailableException",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The request cannot be served now, try again; the server's log says why.",
+    )
+}

@@ -1,0 +1,131 @@
+//! The first start: an account, its administrator, and the administrator's access key in files that the `aws` CLI
+//! reads.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use doorward_core::partition::Partition;
+use doorward_identity::directory::NewUser;
+use doorward_identity::random::OsRandom;
+use doorward_identity::session::SessionKey;
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+
+use crate::change::Change;
+use crate::config::Config;
+use crate::engine::{Engine, Event};
+use crate::error::ServerError;
+
+/// The administrator's user name.
+const ADMINISTRATOR: &str = "administrator";
+
+/// Makes the account and its administrator if there is no account yet, and writes the profile files.
+///
+/// The files are written before the key is stored: a start that is cut off in between makes another key at the next
+/// start, and never leaves a stored key that nobody has.
+///
+/// # Errors
+/// If files or store cannot be written.
+pub async fn ensure_account(engine: &Engine, config: &Config) -> Result<(), ServerError> {
+    if engine.view().directory.accounts().next().is_some() {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let directory = engine.view().directory.clone();
+    let failed = |problem: String| ServerError::Bootstrap { problem };
+    let create_account =
+        directory.create_account(config.account, Partition::Aws, now).map_err(|error| failed(error.to_string()))?.0;
+    let directory = directory.apply(&create_account);
+    let request =
+        NewUser { account: config.account, path: "/", name: ADMINISTRATOR, tags: &[], is_administrator: true };
+    let (create_user, _) =
+        directory.create_user(&request, now, &mut OsRandom).map_err(|error| failed(error.to_string()))?;
+    let directory = directory.apply(&create_user);
+    let (create_key, key) = directory
+        .create_access_key(config.account, ADMINISTRATOR, now, &mut OsRandom)
+        .map_err(|error| failed(error.to_string()))?;
+    write_profile(config, &key.id, key.secret.expose_secret())?;
+    let event = Event {
+        by: "doorward:first-start".to_owned(),
+        access_key_id: String::new(),
+        action: "doorward:FirstStart".to_owned(),
+        request_id: uuid::Builder::from_random_bytes(random()?).into_uuid().to_string(),
+        at: now,
+    };
+    let changes = [create_account, create_user, create_key].map(Change::Directory).to_vec();
+    engine.write(event, |_| Ok::<_, ServerError>(((), changes))).await?;
+    tracing::info!(account = %config.account, profile = %config.data_dir.join("aws").display(), "made the account and its administrator");
+    Ok(())
+}
+
+/// The key of session tokens, made at the first start.
+///
+/// # Errors
+/// If the file cannot be read or written, or is not a key.
+pub fn session_key(data_dir: &Path) -> Result<SessionKey, ServerError> {
+    let path = data_dir.join("session.key");
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let bytes: [u8; 32] = bytes.try_into().map_err(|_| ServerError::Bootstrap {
+                problem: format!("`{}` is not a key of 32 bytes; restore it from a backup", path.display()),
+            })?;
+            Ok(SessionKey::from_bytes(bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = SessionKey::generate(&mut OsRandom).map_err(|error| ServerError::Random(error.to_string()))?;
+            write_private(&path, key.expose_bytes())?;
+            Ok(key)
+        }
+        Err(source) => Err(ServerError::File { action: "read", path, source }),
+    }
+}
+
+/// Makes the data folder, for nobody else to look into.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_folder(path: &Path) -> Result<(), ServerError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| ServerError::File { action: "make the folder", path: path.to_owned(), source })
+}
+
+fn write_profile(config: &Config, id: &str, secret: &str) -> Result<(), ServerError> {
+    let folder = config.data_dir.join("aws");
+    make_folder(&folder)?;
+    let credentials = format!("[doorward]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    write_private(&folder.join("credentials"), credentials.as_bytes())?;
+    let profile = format!(
+        "[profile doorward]\nregion = {}\nendpoint_url = http://{}\noutput = json\n",
+        config.region, config.api
+    );
+    write_private(&folder.join("config"), profile.as_bytes())
+}
+
+/// Writes a file that only its owner can read, as a whole or not at all.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ServerError> {
+    let partial = path.with_extension("part");
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&partial, path));
+    written.map_err(|source| ServerError::File { action: "write", path: path.to_owned(), source })
+}
+
+/// Random bytes of the operating system.
+///
+/// # Errors
+/// If it gives none.
+pub fn random() -> Result<[u8; 16], ServerError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| ServerError::Random(error.to_string()))?;
+    Ok(bytes)
+}

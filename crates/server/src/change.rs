@@ -1,0 +1,121 @@
+//! Changes of what the server knows: each is one object in the store, and one step of the [`View`](crate::view::View).
+//!
+//! Loading, writing and following the store all go through here, so that what was acknowledged, what is in memory and
+//! what the next start will read cannot differ.
+
+use doorward_core::access_entry::AccessEntry;
+use doorward_core::cluster_name::ClusterName;
+use doorward_core::principal::PrincipalArn;
+use doorward_identity::directory::{Change as DirectoryChange, Object};
+use doorward_store::{Document, DocumentError, Item, Key, KeyError};
+use serde_json::Value;
+
+use crate::cluster_record::ClusterRecord;
+use crate::update_record::UpdateRecord;
+
+/// The version of the JSON that this program writes.
+const SCHEMA: u32 = 1;
+
+/// One object put or removed.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// An object of the local directory.
+    Directory(DirectoryChange),
+    /// A registered cluster.
+    PutCluster(Box<ClusterRecord>),
+    /// A cluster that is no longer registered.
+    DeleteCluster(ClusterName),
+    /// An access entry.
+    PutEntry(ClusterName, Box<AccessEntry>),
+    /// An access entry that is gone, with its associations.
+    DeleteEntry(ClusterName, PrincipalArn),
+    /// A record of a cluster's update.
+    PutUpdate(ClusterName, UpdateRecord),
+    /// An update whose cluster is gone.
+    DeleteUpdate(ClusterName, String),
+}
+
+impl Change {
+    /// The key of the object.
+    ///
+    /// # Errors
+    /// If a name is too long for a key.
+    pub fn key(&self) -> Result<Key, KeyError> {
+        match self {
+            Self::Directory(change) => Key::new(&change.key().to_string()),
+            Self::PutCluster(record) => Key::of(["clusters", record.name.as_str()]),
+            Self::DeleteCluster(name) => Key::of(["clusters", name.as_str()]),
+            Self::PutEntry(cluster, entry) => entry_key(cluster, &entry.principal_arn),
+            Self::DeleteEntry(cluster, principal) => entry_key(cluster, principal),
+            Self::PutUpdate(cluster, update) => update_key(cluster, &update.id),
+            Self::DeleteUpdate(cluster, id) => update_key(cluster, id),
+        }
+    }
+
+    /// What to store, none for a removal.
+    ///
+    /// # Errors
+    /// If the object is larger than the store takes.
+    pub fn document(&self) -> Result<Option<Document>, DocumentError> {
+        match self {
+            Self::Directory(DirectoryChange::Put(object)) => {
+                let stored = object.to_stored().map_err(|error| DocumentError::Json(error.to_string()))?;
+                Document::from_json(doorward_identity::directory::SCHEMA, &stored).map(Some)
+            }
+            Self::PutCluster(record) => Document::encode(SCHEMA, record).map(Some),
+            Self::PutEntry(_, entry) => Document::encode(SCHEMA, entry).map(Some),
+            Self::PutUpdate(_, update) => Document::encode(SCHEMA, update).map(Some),
+            Self::Directory(DirectoryChange::Delete(_))
+            | Self::DeleteCluster(_)
+            | Self::DeleteEntry(..)
+            | Self::DeleteUpdate(..) => Ok(None),
+        }
+    }
+
+    /// Reads an object back from the store; `None` for keys that are of no interest here, such as the history's.
+    ///
+    /// # Errors
+    /// Says what is wrong if the value is not what this version writes.
+    pub fn from_stored(item: &Item) -> Result<Option<Self>, String> {
+        let document = &item.value.document;
+        let segments: Vec<String> = item.key.segments().collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if let ["iam", ..] = segments.as_slice() {
+            let object = Object::from_stored(document.json().as_bytes()).map_err(|error| error.to_string())?;
+            return Ok(Some(Self::Directory(DirectoryChange::Put(object))));
+        }
+        let ["clusters", name, below @ ..] = segments.as_slice() else { return Ok(None) };
+        if document.schema() != SCHEMA {
+            return Err(format!("its schema is {}, this version reads schema {SCHEMA}", document.schema()));
+        }
+        let cluster = name.parse::<ClusterName>().map_err(|error| error.to_string())?;
+        let read = |error: DocumentError| error.to_string();
+        match below {
+            [] => Ok(Some(Self::PutCluster(Box::new(document.decode().map_err(read)?)))),
+            ["entries", _] => Ok(Some(Self::PutEntry(cluster, Box::new(document.decode().map_err(read)?)))),
+            ["updates", _] => Ok(Some(Self::PutUpdate(cluster, document.decode().map_err(read)?))),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the history says of the object after the change: as stored, with secrets left out; null for a removal.
+    pub fn for_history(&self) -> Value {
+        match self {
+            Self::Directory(DirectoryChange::Put(object)) => {
+                object.to_redacted().ok().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
+            }
+            Self::PutCluster(record) => serde_json::to_value(record.without_secrets()).unwrap_or_default(),
+            Self::PutEntry(_, entry) => serde_json::to_value(entry).unwrap_or_default(),
+            Self::PutUpdate(_, update) => serde_json::to_value(update).unwrap_or_default(),
+            _ => Value::Null,
+        }
+    }
+}
+
+fn entry_key(cluster: &ClusterName, principal: &PrincipalArn) -> Result<Key, KeyError> {
+    Key::of(["clusters", cluster.as_str(), "entries", principal.as_str()])
+}
+
+fn update_key(cluster: &ClusterName, id: &str) -> Result<Key, KeyError> {
+    Key::of(["clusters", cluster.as_str(), "updates", id])
+}

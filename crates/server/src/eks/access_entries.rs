@@ -1,0 +1,135 @@
+//! CreateAccessEntry, DescribeAccessEntry, UpdateAccessEntry, DeleteAccessEntry, ListAccessEntries.
+
+use doorward_core::access_entry::{AccessEntry, AccessEntryError, AccessEntryUpdate, NewAccessEntry, Tags};
+use doorward_core::access_policy::AccessPolicyArn;
+use doorward_core::principal::{PrincipalArn, PrincipalId};
+use doorward_identity::directory::Directory;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::page::Page;
+use super::parameters::{body, cluster_name, cluster_with_entries, query, single};
+use super::{Call, Outcome, json};
+use crate::api::ApiError;
+use crate::change::Change;
+use crate::view::{ClusterView, View};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateBody {
+    principal_arn: Option<String>,
+    kubernetes_groups: Option<Vec<String>>,
+    tags: Option<Tags>,
+    username: Option<String>,
+    r#type: Option<String>,
+}
+
+pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
+    let body: CreateBody = body(call.body)?;
+    let request = NewAccessEntry::parse(
+        body.principal_arn.as_deref().unwrap_or_default(),
+        body.r#type.as_deref(),
+        body.username.as_deref(),
+        body.kubernetes_groups.as_deref(),
+        body.tags.unwrap_or_default(),
+    )?;
+    let cluster = cluster_with_entries(view, cluster)?;
+    request.check_account(cluster.record.account)?;
+    if cluster.world.entry(&request.principal_arn).is_some() {
+        return Err(AccessEntryError::AlreadyExists.into());
+    }
+    if cluster.world.entry_count() >= MAX_ENTRIES {
+        return Err(ApiError::new(
+            "ResourceLimitExceededException",
+            http::StatusCode::BAD_REQUEST,
+            format!("The maximum number of access entries per cluster ({MAX_ENTRIES}) is reached"),
+        ));
+    }
+    let principal_id = principal_id(&view.directory, &request.principal_arn)?;
+    let entry = AccessEntry::new(request, Some(principal_id), call.new_id.to_owned(), call.now)?;
+    let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
+    Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+}
+
+/// EKS's quota of access entries per cluster (L-C56B9FC3), which is not adjustable there.
+const MAX_ENTRIES: usize = 3_000;
+
+/// The unique id of a principal: EKS takes no entry for one that does not exist.
+fn principal_id(directory: &Directory, principal: &PrincipalArn) -> Result<PrincipalId, AccessEntryError> {
+    directory.id_of(principal).ok_or(AccessEntryError::InvalidPrincipal)
+}
+
+pub(super) fn describe(view: &View, cluster: &str, principal: &str) -> Outcome {
+    let (cluster, entry) = find(view, cluster, principal)?;
+    Ok((json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) }), Vec::new()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateBody {
+    kubernetes_groups: Option<Vec<String>>,
+    username: Option<String>,
+}
+
+pub(super) fn update(view: &View, call: &Call<'_>, cluster: &str, principal: &str) -> Outcome {
+    let body: UpdateBody = body(call.body)?;
+    let update = AccessEntryUpdate::parse(body.username.as_deref(), body.kubernetes_groups.as_deref())?;
+    let (cluster, entry) = find(view, cluster, principal)?;
+    let entry = entry.updated(update, call.now)?;
+    let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
+    Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+}
+
+pub(super) fn delete(view: &View, cluster: &str, principal: &str) -> Outcome {
+    let (cluster, entry) = find(view, cluster, principal)?;
+    let change = Change::DeleteEntry(cluster.record.name.clone(), entry.principal_arn.clone());
+    Ok((json!({}), vec![change]))
+}
+
+pub(super) fn list(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
+    let name = cluster_name(cluster)?;
+    let query = query(call.query)?;
+    let policy = single(&query, "associatedPolicyArn")?
+        .map(|arn| AccessPolicyArn::parse(arn).map_err(AccessEntryError::from))
+        .transpose()?;
+    let filter = policy.as_ref().map_or("", |arn| arn.as_str());
+    let page = Page::parse(&query, &format!("access-entries {name} {filter}"))?;
+    let cluster = cluster_with_entries(view, cluster)?;
+    let has_policy = |entry: &&Arc<AccessEntry>| {
+        policy.as_ref().is_none_or(|arn| {
+            entry.access_policies.get(arn.name()).is_some_and(|association| association.policy_arn == *arn)
+        })
+    };
+    let arn = |entry: &&Arc<AccessEntry>| entry.principal_arn.as_str().to_owned();
+    let after = page.after().and_then(|text| PrincipalArn::parse(text).ok());
+    let (entries, token) = match &after {
+        None => page.take(cluster.world.entries().filter(has_policy), arn),
+        Some(after) => page.take(cluster.world.entries_after(after).filter(has_policy), arn),
+    };
+    let arns: Vec<&str> = entries.iter().map(|entry| entry.principal_arn.as_str()).collect();
+    Ok((with_token(json!({ "accessEntries": arns }), token), Vec::new()))
+}
+
+/// The answer with `nextToken`, if there is a next page.
+pub(super) fn with_token(mut answer: Value, token: Option<String>) -> Value {
+    if let (Some(token), Some(object)) = (token, answer.as_object_mut()) {
+        object.insert("nextToken".to_owned(), Value::String(token));
+    }
+    answer
+}
+
+/// The entry that a path names.
+///
+/// # Errors
+/// In EKS's order: the ARN's form, the cluster, its mode, the entry.
+pub(super) fn find<'a>(
+    view: &'a View,
+    cluster: &str,
+    principal: &str,
+) -> Result<(&'a Arc<ClusterView>, Arc<AccessEntry>), ApiError> {
+    let principal = PrincipalArn::parse(principal).map_err(|_| AccessEntryError::PrincipalFormat)?;
+    let cluster = cluster_with_entries(view, cluster)?;
+    let entry = cluster.world.entry(&principal).ok_or(AccessEntryError::NotFound)?;
+    Ok((cluster, Arc::clone(entry)))
+}

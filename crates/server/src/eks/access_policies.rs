@@ -1,0 +1,94 @@
+//! AssociateAccessPolicy, DisassociateAccessPolicy, ListAssociatedAccessPolicies, ListAccessPolicies.
+
+use doorward_core::access_entry::AccessEntryError;
+use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
+use doorward_core::access_scope::AccessScope;
+use doorward_core::partition::Partition;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::access_entries::{find, with_token};
+use super::page::Page;
+use super::parameters::{body, query};
+use super::{Call, Outcome, json};
+use crate::change::Change;
+use crate::view::View;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AssociateBody {
+    policy_arn: Option<String>,
+    access_scope: Option<ScopeBody>,
+}
+
+#[derive(Default, Deserialize)]
+struct ScopeBody {
+    r#type: Option<String>,
+    namespaces: Option<Vec<String>>,
+}
+
+pub(super) fn associate(view: &View, call: &Call<'_>, cluster: &str, principal: &str) -> Outcome {
+    let body: AssociateBody = body(call.body)?;
+    let policy_arn =
+        AccessPolicyArn::parse(body.policy_arn.as_deref().unwrap_or_default()).map_err(AccessEntryError::from)?;
+    let scope = body.access_scope.unwrap_or_default();
+    let scope = AccessScope::parse(
+        scope.r#type.as_deref().unwrap_or_default(),
+        scope.namespaces.as_deref().unwrap_or_default(),
+    )
+    .map_err(AccessEntryError::from)?;
+    let (cluster, entry) = find(view, cluster, principal)?;
+    let (entry, association) =
+        entry.associated(&policy_arn, scope, cluster.world.catalogue(), cluster.cluster.partition, call.now)?;
+    let answer = json!({
+        "clusterName": cluster.record.name.as_str(),
+        "principalArn": entry.principal_arn.as_str(),
+        "associatedAccessPolicy": json::association(&association),
+    });
+    if let Some(policy) = cluster.world.catalogue().find(policy_arn.name()).filter(|policy| policy.grants_nothing()) {
+        tracing::warn!(
+            cluster = %cluster.record.name, principal = %entry.principal_arn, policy = policy.name,
+            "this access policy grants nothing here: AWS does not print its rules"
+        );
+    }
+    Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+}
+
+pub(super) fn disassociate(view: &View, cluster: &str, principal: &str, policy: &str) -> Outcome {
+    let policy_arn = AccessPolicyArn::parse(policy).map_err(AccessEntryError::from)?;
+    let (cluster, entry) = find(view, cluster, principal)?;
+    let entry = entry.disassociated(&policy_arn)?;
+    Ok((json!({}), vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+}
+
+pub(super) fn list_associated(view: &View, call: &Call<'_>, cluster: &str, principal: &str) -> Outcome {
+    let query = query(call.query)?;
+    let page = Page::parse(&query, &format!("access-policies {cluster} {principal}"))?;
+    let (cluster, entry) = find(view, cluster, principal)?;
+    // By name is by ARN: all are of one partition.
+    let rest =
+        entry.access_policies.values().filter(|one| page.after().is_none_or(|after| one.policy_arn.name() > after));
+    let (policies, token) = page.take(rest, |association| association.policy_arn.name().to_owned());
+    let answer = json!({
+        "clusterName": cluster.record.name.as_str(),
+        "principalArn": entry.principal_arn.as_str(),
+        "associatedAccessPolicies": policies.into_iter().map(json::association).collect::<Vec<_>>(),
+    });
+    Ok((with_token(answer, token), Vec::new()))
+}
+
+pub(super) fn list(call: &Call<'_>) -> Outcome {
+    let query = query(call.query)?;
+    let page = Page::parse(&query, "access-policies")?;
+    let rest = Catalogue::built_in()
+        .iter()
+        .filter(|policy| policy.listed && page.after().is_none_or(|after| policy.name.as_str() > after));
+    let (policies, token) = page.take(rest, |policy| policy.name.clone());
+    let policies: Vec<_> = policies
+        .into_iter()
+        .map(
+            |policy| json!({ "name": policy.name, "arn": AccessPolicyArn::new(Partition::Aws, &policy.name).as_str() }),
+        )
+        .collect();
+    Ok((with_token(json!({ "accessPolicies": policies }), token), Vec::new()))
+}

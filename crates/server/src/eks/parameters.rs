@@ -1,0 +1,72 @@
+//! Reading parameters: names in the path, the query, and JSON bodies.
+
+use std::sync::Arc;
+
+use doorward_core::access_entry::AccessEntryError;
+use doorward_core::cluster_name::ClusterName;
+use serde::de::DeserializeOwned;
+
+use crate::api::ApiError;
+use crate::view::{ClusterView, View};
+
+/// Checks a cluster's name.
+///
+/// # Errors
+/// `InvalidParameterException` with EKS's text.
+pub(crate) fn cluster_name(name: &str) -> Result<ClusterName, ApiError> {
+    name.parse::<ClusterName>().map_err(|_| {
+        ApiError::invalid_parameter(
+            "The parameter name contains invalid characters. It should conform to the regular expression \
+             \"^[0-9A-Za-z][A-Za-z0-9-_]*\"",
+        )
+    })
+}
+
+/// Finds a registered cluster.
+///
+/// # Errors
+/// For a bad name, and for one that is not registered.
+pub(crate) fn cluster<'a>(view: &'a View, name: &str) -> Result<&'a Arc<ClusterView>, ApiError> {
+    let name = cluster_name(name)?;
+    view.cluster(name.as_str()).ok_or_else(|| ApiError::no_cluster(name.as_str()))
+}
+
+/// Finds a registered cluster whose mode knows access entries.
+///
+/// # Errors
+/// As [`cluster`], and EKS's text for the mode CONFIG_MAP.
+pub(crate) fn cluster_with_entries<'a>(view: &'a View, name: &str) -> Result<&'a Arc<ClusterView>, ApiError> {
+    let cluster = cluster(view, name)?;
+    if cluster.world.mode().uses_access_entries() { Ok(cluster) } else { Err(AccessEntryError::Mode.into()) }
+}
+
+/// Reads a JSON body; an empty one is an empty object.
+///
+/// # Errors
+/// `SerializationException`.
+pub(crate) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::serialization(format!("The body is not what this operation takes: {error}")))
+}
+
+/// The query's parameters, each decoded.
+///
+/// # Errors
+/// `InvalidParameterException` for one that is not percent-encoded.
+pub(crate) fn query(raw: &str) -> Result<Vec<(String, String)>, ApiError> {
+    doorward_sigv4::query::pairs(raw)
+        .map_err(|error| ApiError::invalid_parameter(format!("The query is invalid: {error}")))
+}
+
+/// The one value of a query parameter.
+///
+/// # Errors
+/// `InvalidParameterException` if it is there twice.
+pub(crate) fn single<'a>(query: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, ApiError> {
+    let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(ApiError::invalid_parameter(format!("The parameter {name} is given more than once"))),
+    }
+}

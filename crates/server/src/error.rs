@@ -1,0 +1,65 @@
+//! What the server cannot do at start or while running. What a client did wrong is in [`crate::api::ApiError`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why the server does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address is taken or not ours.
+    #[error(
+        "cannot listen on {address} for {purpose}: {source}; stop what uses it, or choose another address with `{flag}`"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What for.
+        purpose: &'static str,
+        /// The flag that changes it.
+        flag: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file under the data folder.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    OpenStore(#[from] doorward_store::OpenError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] doorward_store::StoreError),
+    /// Something could not be stored.
+    #[error(transparent)]
+    Write(#[from] crate::engine::WriteError),
+    /// What the store holds is not what this version writes.
+    #[error("the record `{key}` in the store cannot be read: {problem}; it was written by another version, or damaged")]
+    Record {
+        /// Its key.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Certificates and keys.
+    #[error(transparent)]
+    Pki(#[from] doorward_cluster::pki::PkiError),
+    /// TLS.
+    #[error("cannot set up TLS for the webhooks: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The first start.
+    #[error("the first start failed: {problem}")]
+    Bootstrap {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The machine gives no random bytes.
+    #[error("the operating system gives no random bytes: {0}")]
+    Random(String),
+}

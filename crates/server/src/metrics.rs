@@ -1,0 +1,60 @@
+//! What is counted, for Prometheus. Labels come from closed lists, so that no client can make the metrics grow.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+type Outcome = [(&'static str, &'static str); 1];
+
+/// All metrics.
+pub struct Metrics {
+    registry: Registry,
+    authentications: Family<Outcome, Counter>,
+    authorizations: Family<Outcome, Counter>,
+    api_calls: Family<Outcome, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("doorward");
+        let (authentications, authorizations, api_calls) = (Family::default(), Family::default(), Family::default());
+        registry.register(
+            "authentications",
+            "Tokens decided by the token webhook, by outcome",
+            Family::clone(&authentications),
+        );
+        registry.register(
+            "authorizations",
+            "Reviews decided by the authorization webhook, by outcome",
+            Family::clone(&authorizations),
+        );
+        registry.register("api_calls", "Calls of the API, by error type or ok", Family::clone(&api_calls));
+        Self { registry, authentications, authorizations, api_calls }
+    }
+}
+
+impl Metrics {
+    /// Counts a decision of the token webhook.
+    pub fn authentication(&self, outcome: &'static str) {
+        self.authentications.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Counts a decision of the authorization webhook.
+    pub fn authorization(&self, outcome: &'static str) {
+        self.authorizations.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Counts a call of the API.
+    pub fn api_call(&self, outcome: &'static str) {
+        self.api_calls.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// The metrics in OpenMetrics text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

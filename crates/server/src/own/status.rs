@@ -1,0 +1,55 @@
+//! The state of the server and its clusters, for `doorward status`.
+
+use doorward_core::access_entry::AccessEntry;
+use doorward_core::aws_auth::AwsAuth;
+use serde_json::{Value, json};
+
+use crate::eks::Outcome;
+use crate::view::{AwsAuthHealth, ClusterView, View};
+
+pub(super) fn status(view: &View) -> Outcome {
+    let clusters: Vec<Value> = view.clusters().map(|cluster| of_cluster(cluster)).collect();
+    Ok((json!({ "version": env!("CARGO_PKG_VERSION"), "clusters": clusters }), Vec::new()))
+}
+
+fn of_cluster(cluster: &ClusterView) -> Value {
+    let world = &cluster.world;
+    let without_effect: Vec<Value> =
+        world.entries().flat_map(|entry| policies_without_effect(cluster, entry)).collect();
+    json!({
+        "name": cluster.record.name.as_str(),
+        "arn": cluster.cluster.arn(),
+        "endpoint": cluster.record.endpoint,
+        "authenticationMode": world.mode().name(),
+        "accessEntries": world.entry_count(),
+        "awsAuth": aws_auth(world.aws_auth(), &cluster.aws_auth),
+        "policiesWithoutEffect": without_effect,
+    })
+}
+
+/// Associations that grant nothing because AWS does not print the policy's rules.
+fn policies_without_effect<'a>(cluster: &'a ClusterView, entry: &'a AccessEntry) -> impl Iterator<Item = Value> + 'a {
+    entry.access_policies.keys().filter_map(|name| {
+        let policy = cluster.world.catalogue().find(name)?;
+        policy.grants_nothing().then(|| json!({ "principalArn": entry.principal_arn.as_str(), "policy": name }))
+    })
+}
+
+fn aws_auth(aws_auth: &AwsAuth, health: &AwsAuthHealth) -> Value {
+    let problems: Vec<Value> = aws_auth
+        .problems
+        .iter()
+        .map(
+            |problem| json!({ "section": problem.section.key(), "line": problem.line, "message": problem.to_string() }),
+        )
+        .collect();
+    json!({
+        "read": health.seen,
+        "resourceVersion": health.resource_version,
+        "failingSince": health.failing.as_ref().map(|(since, _)| since.to_string()),
+        "failure": health.failing.as_ref().map(|(_, error)| error),
+        "rows": aws_auth.mappings().count() + aws_auth.accounts.len(),
+        "staleSections": aws_auth.stale_sections().map(|section| section.key()).collect::<Vec<_>>(),
+        "problems": problems,
+    })
+}

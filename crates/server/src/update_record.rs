@@ -1,0 +1,20 @@
+//! One update of a cluster, as DescribeUpdate shows it. Updates are done when they are answered.
+
+use doorward_core::authentication_mode::AuthenticationMode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How many updates of a cluster are kept; the oldest go first.
+pub(crate) const KEPT_UPDATES: usize = 100;
+
+/// A change of the authentication mode, the only update there is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateRecord {
+    /// A UUID.
+    pub id: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The mode after it.
+    pub authentication_mode: AuthenticationMode,
+}

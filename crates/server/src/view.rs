@@ -1,0 +1,114 @@
+//! Everything the server knows at one moment: an immutable value that requests read without locks.
+
+use std::sync::Arc;
+
+use doorward_core::cluster::Cluster;
+use doorward_core::cluster_name::ClusterName;
+use doorward_core::world::World;
+use doorward_identity::directory::Directory;
+use jiff::Timestamp;
+
+use crate::change::Change;
+use crate::cluster_record::ClusterRecord;
+use crate::update_record::UpdateRecord;
+
+/// The local directory and all clusters.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Embedded IAM.
+    pub directory: Directory,
+    clusters: imbl::OrdMap<ClusterName, Arc<ClusterView>>,
+}
+
+/// One cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterView {
+    /// What is stored of it.
+    pub record: ClusterRecord,
+    /// Its name in ARNs.
+    pub cluster: Cluster,
+    /// What decides access.
+    pub world: World,
+    /// Its updates by id.
+    pub updates: imbl::OrdMap<String, UpdateRecord>,
+    /// Whether aws-auth is known, and since when not.
+    pub aws_auth: AwsAuthHealth,
+}
+
+/// What is known of a cluster's aws-auth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AwsAuthHealth {
+    /// Whether it was ever read (or found absent) since the start. Before that nobody is mapped by it.
+    pub seen: bool,
+    /// The resource version of the ConfigMap in force.
+    pub resource_version: Option<String>,
+    /// Since when it cannot be watched, and why; what was read before stays in force.
+    pub failing: Option<(Timestamp, String)>,
+}
+
+impl View {
+    /// The cluster of that name.
+    pub fn cluster(&self, name: &str) -> Option<&Arc<ClusterView>> {
+        self.clusters.get(name)
+    }
+
+    /// All clusters, sorted by name.
+    pub fn clusters(&self) -> impl Iterator<Item = &Arc<ClusterView>> {
+        self.clusters.values()
+    }
+
+    /// The View after a change. Changes of a cluster that is not there have no effect.
+    #[must_use]
+    pub fn after(mut self, change: &Change) -> Self {
+        match change {
+            Change::Directory(change) => self.directory = self.directory.apply(change),
+            Change::PutCluster(record) => self.put_cluster(record),
+            Change::DeleteCluster(name) => {
+                self.clusters.remove(name);
+            }
+            Change::PutEntry(cluster, entry) => {
+                self.in_cluster(cluster, |view| view.world = view.world.with_entry(entry.as_ref().clone()));
+            }
+            Change::DeleteEntry(cluster, principal) => {
+                self.in_cluster(cluster, |view| view.world = view.world.without_entry(principal));
+            }
+            Change::PutUpdate(cluster, update) => self.in_cluster(cluster, |view| {
+                view.updates.insert(update.id.clone(), update.clone());
+            }),
+            Change::DeleteUpdate(cluster, id) => self.in_cluster(cluster, |view| {
+                view.updates.remove(id);
+            }),
+        }
+        self
+    }
+
+    /// The View with something of one cluster changed that is not stored, such as its aws-auth.
+    #[must_use]
+    pub fn with_cluster(mut self, name: &ClusterName, change: impl FnOnce(&mut ClusterView)) -> Self {
+        self.in_cluster(name, change);
+        self
+    }
+
+    fn put_cluster(&mut self, record: &ClusterRecord) {
+        let creator = record.bootstrap_creator_admin.then(|| record.creator_id.clone());
+        let fresh = || ClusterView {
+            record: record.clone(),
+            cluster: record.cluster(),
+            world: World::new(record.authentication_mode),
+            updates: imbl::OrdMap::new(),
+            aws_auth: AwsAuthHealth::default(),
+        };
+        let mut view = self.clusters.get(&record.name).map_or_else(fresh, |view| ClusterView::clone(view));
+        view.world = view.world.with_mode(record.authentication_mode).with_creator(creator);
+        view.record = record.clone();
+        self.clusters.insert(record.name.clone(), Arc::new(view));
+    }
+
+    fn in_cluster(&mut self, name: &ClusterName, change: impl FnOnce(&mut ClusterView)) {
+        if let Some(view) = self.clusters.get(name) {
+            let mut view = ClusterView::clone(view);
+            change(&mut view);
+            self.clusters.insert(name.clone(), Arc::new(view));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! One request of kube-apiserver: path, client, method, media type, body, version and kind are checked in this order,
+//! each with a status of its own, before anything is decided.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use doorward_core::cluster_name::ClusterName;
+use doorward_core::principal::Principal;
+use doorward_identity::hosts::StsHosts;
+use doorward_identity::session::SessionKey;
+use doorward_identity::token::{TokenError, decode, verify_local};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::authenticate::{Authentication, authenticate};
+use super::authorize::authorize;
+use super::client::is_api_server_of;
+use super::subject_access_review::{SubjectAccessReview, SubjectAccessReviewAnswer};
+use super::token_review::{TokenReview, TokenReviewAnswer};
+use crate::engine::Engine;
+use crate::listener::{Handler, Peer};
+use crate::metrics::Metrics;
+use crate::view::View;
+
+/// No TokenReview or SubjectAccessReview of a real API server comes near this; a token has at most 16 KiB.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Whether API servers have to show a client certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// They have to, and it must be that of the cluster in the path.
+    Required,
+    /// Anybody who reaches the address may ask who may do what.
+    Off,
+}
+
+/// Answers the webhooks of all clusters.
+pub struct Webhooks {
+    /// What is known.
+    pub engine: Arc<Engine>,
+    /// Opens session tokens.
+    pub sessions: Arc<SessionKey>,
+    /// Which STS addresses a token may have been signed for.
+    pub hosts: StsHosts,
+    /// Whether client certificates are asked for.
+    pub client_auth: ClientAuth,
+    /// Counts decisions.
+    pub metrics: Arc<Metrics>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hook {
+    Authenticate,
+    Authorize,
+}
+
+impl Handler for Webhooks {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Full<Bytes>> {
+        match self.answer(request, &peer).await {
+            Ok(body) => respond(StatusCode::OK, body, "application/json"),
+            Err((status, message)) => {
+                tracing::info!(peer = %peer.address, status = status.as_u16(), message, "a webhook call was refused");
+                respond(status, message.into_bytes(), "text/plain; charset=utf-8")
+            }
+        }
+    }
+}
+
+type Refused = (StatusCode, String);
+
+impl Webhooks {
+    /// Verifies a token for a cluster.
+    ///
+    /// # Errors
+    /// [`TokenError`] with the reason.
+    pub(super) fn verify(
+        &self,
+        view: &View,
+        cluster: &ClusterName,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Principal, TokenError> {
+        let token = decode(token, &self.hosts, now)?;
+        verify_local(&view.directory, &self.sessions, &token, cluster.as_str(), now)
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Result<Vec<u8>, Refused> {
+        let (name, hook) = route(request.uri().path()).ok_or_else(|| {
+            refuse(StatusCode::NOT_FOUND, "expected /clusters/NAME/authenticate or /clusters/NAME/authorize")
+        })?;
+        if self.client_auth == ClientAuth::Required && !is_api_server_of(peer, name.as_str()) {
+            let message = format!("the client certificate is not that of the API server of cluster {name}");
+            return Err((StatusCode::FORBIDDEN, message));
+        }
+        if request.method() != Method::POST {
+            return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "expected POST"));
+        }
+        if !is_json(&request) {
+            return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected the media type application/json"));
+        }
+        let body = Limited::new(request.into_body(), MAX_BODY)
+            .collect()
+            .await
+            .map_err(|_| {
+                refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body could not be read, or is larger than 256 KiB")
+            })?
+            .to_bytes();
+        let view = self.engine.view();
+        match hook {
+            Hook::Authenticate => self.authenticate(&view, &name, &body),
+            Hook::Authorize => self.authorize(&view, &name, &body),
+        }
+    }
+
+    fn authenticate(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
+        let review: TokenReview = parse(body)?;
+        expect_kind(&review.kind, "TokenReview", &review.api_version, "authentication.k8s.io")?;
+        let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
+        match authenticate(self, view, cluster, &review.spec, Timestamp::now()) {
+            Authentication::Answer(status, outcome) => {
+                self.metrics.authentication(outcome);
+                to_json(&TokenReviewAnswer { api_version: &review.api_version, kind: "TokenReview", status })
+            }
+            Authentication::Undecided(message) => {
+                self.metrics.authentication("undecided");
+                Err((StatusCode::SERVICE_UNAVAILABLE, message))
+            }
+        }
+    }
+
+    fn authorize(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
+        let review: SubjectAccessReview = parse(body)?;
+        expect_kind(&review.kind, "SubjectAccessReview", &review.api_version, "authorization.k8s.io")?;
+        let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
+        let (status, outcome) = authorize(cluster, &review.spec);
+        self.metrics.authorization(outcome);
+        to_json(&SubjectAccessReviewAnswer { api_version: &review.api_version, kind: "SubjectAccessReview", status })
+    }
+}
+
+fn route(path: &str) -> Option<(ClusterName, Hook)> {
+    let (name, hook) = path.strip_prefix("/clusters/")?.split_once('/')?;
+    let hook = match hook {
+        "authenticate" => Hook::Authenticate,
+        "authorize" => Hook::Authorize,
+        _ => return None,
+    };
+    Some((name.parse::<ClusterName>().ok()?, hook))
+}
+
+fn is_json(request: &Request<Incoming>) -> bool {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.and_then(|value| value.split(';').next()).map(str::trim);
+    media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    // The text of the error could hold a part of the token; the position is enough.
+    serde_json::from_slice(body).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        (StatusCode::BAD_REQUEST, format!("the body is not a review in JSON: wrong at {place}"))
+    })
+}
+
+fn expect_kind(kind: &str, expected: &str, api_version: &str, group: &str) -> Result<(), Refused> {
+    let version = api_version.strip_prefix(group).and_then(|rest| rest.strip_prefix('/'));
+    if kind == expected && matches!(version, Some("v1" | "v1beta1")) {
+        return Ok(());
+    }
+    Err((StatusCode::BAD_REQUEST, format!("expected {expected} of {group}/v1 or {group}/v1beta1")))
+}
+
+fn no_cluster(name: &ClusterName) -> Refused {
+    (StatusCode::NOT_FOUND, format!("no cluster is registered under the name {name}"))
+}
+
+fn refuse(status: StatusCode, message: &str) -> Refused {
+    (status, message.to_owned())
+}
+
+fn to_json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refused> {
+    serde_json::to_vec(answer).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+fn respond(status: StatusCode, body: Vec<u8>, content_type: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,13 @@
+//! The webhooks that kube-apiserver calls: who is this token, and does an access policy allow this.
+//!
+//! The cluster's name is in the path because client-go drops a query. A refusal is an answer with status 200; other
+//! statuses mean that nothing could be decided.
+
+mod authenticate;
+mod authorize;
+mod client;
+mod handler;
+mod subject_access_review;
+mod token_review;
+
+pub use handler::{ClientAuth, Webhooks};

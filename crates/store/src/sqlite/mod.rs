@@ -1,0 +1,147 @@
+//! The contract on one SQLite file, for one server.
+//!
+//! One thread writes, and commits all transactions that are waiting as one, so that many writers share one `fsync`.
+//! Reads run on connections of their own; thanks to the write-ahead log they wait for nobody. Watches read the events
+//! table, woken by the writer: a slow watcher holds up nothing and keeps nothing in memory.
+
+mod open;
+mod readers;
+mod schema;
+mod tail;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+use rusqlite::ErrorCode;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{Key, OpenError, Outcome, Prefix, Revision, Snapshot, Store, StoreError, Txn, Versioned, Watch};
+use readers::Readers;
+use writer::{Control, Job, Pending, Writer};
+
+/// Transactions that may wait for the writer before callers wait to queue theirs.
+const QUEUE: usize = 1024;
+
+/// How a database is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// For how many revisions back changes are kept for watches, at least. Some more may be, for a while.
+    pub keep_revisions: u64,
+    /// Largest size of the database in bytes, rounded down to whole pages; `None`: as large as the disk. Beyond it,
+    /// writes are refused with [`StoreError::Full`].
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { keep_revisions: 10_000, max_bytes: None }
+    }
+}
+
+/// A store in one SQLite file. See the module documentation of the crate for its promises.
+#[derive(Debug)]
+pub struct SqliteStore {
+    jobs: mpsc::Sender<Job>,
+    readers: Arc<Readers>,
+    /// The latest committed revision, told by the writer after every commit.
+    head: watch::Receiver<Revision>,
+}
+
+impl SqliteStore {
+    /// Opens a database, making it (mode 0600) and its folder (mode 0700) where they are missing. Blocks, also to check
+    /// the whole file: for use at the start of a program. Reads and watches need a Tokio runtime.
+    ///
+    /// A lock file beside the database (`….lock`) keeps a second server out. It is released by [`Store::close`], or
+    /// shortly after the store is dropped, or by the end of the process, however it ends.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let opened = open::open(path)?;
+        let io_error = |detail: String| OpenError::Io { path: path.to_owned(), detail };
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let state = schema::state(&opened.connection).map_err(|error| io_error(error.to_string()))?;
+        let (head_sender, head) = watch::channel(state.head);
+        let mut writer = Writer::new(opened, head_sender, options.keep_revisions);
+        writer.limit_size(options.max_bytes).map_err(|error| io_error(error.to_string()))?;
+        let thread = std::thread::Builder::new().name("store-writer".to_owned());
+        thread.spawn(move || writer.run(queue)).map_err(|error| io_error(error.to_string()))?;
+        Ok(Self { jobs, readers: Arc::new(Readers::new(path.to_owned())), head })
+    }
+
+    /// Forgets the changes up to a revision, before their time.
+    ///
+    /// # Errors
+    /// As [`Store::txn`].
+    pub async fn compact(&self, up_to: Revision) -> Result<(), StoreError> {
+        self.ask(|answer| Job::Control(Control::Compact { up_to, answer })).await
+    }
+
+    /// Changes [`SqliteOptions::max_bytes`]. A database that is larger stays as large.
+    ///
+    /// # Errors
+    /// As [`Store::txn`].
+    pub async fn limit_size(&self, max_bytes: Option<u64>) -> Result<(), StoreError> {
+        self.ask(|answer| Job::Control(Control::LimitSize { max_bytes, answer })).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(job(answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Store for SqliteStore {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+        let key = key.clone();
+        self.readers.read(move |connection| Ok(schema::get(connection, &key)?)).boxed()
+    }
+
+    fn list<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Snapshot, StoreError>> {
+        let prefix = prefix.clone();
+        self.readers.read(move |connection| schema::list(connection, &prefix)).boxed()
+    }
+
+    fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, StoreError>> {
+        async move {
+            txn.check()?;
+            self.ask(|answer| Job::Txn(Pending { txn, answer })).await
+        }
+        .boxed()
+    }
+
+    fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>> {
+        tail::watch(Arc::clone(&self.readers), self.head.clone(), prefix.clone(), after).boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            // Readers first: the last connection to close folds the write-ahead log into the file, and only the
+            // writer's may.
+            self.readers.close().await;
+            let (answer, answered) = oneshot::channel();
+            if self.jobs.send(Job::Control(Control::Close { answer })).await.is_ok() {
+                // An error means that another call of `close` was faster.
+                let _ = answered.await;
+            }
+        }
+        .boxed()
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            Some(_) => Self::Io(error.to_string()),
+            // Not SQLite's word, but that of whoever found a column with something else than was put there.
+            None => Self::Damaged(error.to_string()),
+        }
+    }
+}
