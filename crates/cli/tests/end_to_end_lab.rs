@@ -128,11 +128,15 @@ fn every_acknowledged_write_survives_kill_9_and_the_next_request_is_answered() {
 fn write_until_killed(lab: &Lab, python: &Path) -> Vec<String> {
     const WRITES_BEFORE: usize = 20;
     let script = r#"
-import boto3, os
+import boto3, json, os
 from botocore.config import Config
-eks = boto3.client("eks", config=Config(retries={"total_max_attempts": 1}))
+once = Config(retries={"total_max_attempts": 1})
+iam, eks = boto3.client("iam", config=once), boto3.client("eks", config=once)
+trust = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}]}
 for number in range(100000):
-    arn = f"arn:aws:iam::123456789012:role/crash-{number}"
+    role = iam.create_role(RoleName=f"crash-{number}", AssumeRolePolicyDocument=json.dumps(trust))
+    arn = role["Role"]["Arn"]
     eks.create_access_entry(clusterName=os.environ["EKS_CLUSTER_NAME"], principalArn=arn)
     print(arn, flush=True)
 "#;
