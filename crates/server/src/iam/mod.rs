@@ -1,9 +1,9 @@
 //! IAM: users, roles, access keys and inline policies on the query protocol.
 //!
 //! What the operations decide is in [`doorward_identity::directory`]; here are their parameters and answers. Groups,
-//! managed policies and instance profiles do not exist: their lists are empty, so that tools which look for them before
-//! they delete a user or a role go on.
+//! managed policies, passwords and the like do not exist: see `absent.rs`.
 
+mod absent;
 mod access_keys;
 mod roles;
 mod tags;
@@ -21,31 +21,38 @@ type Answer = Result<(Vec<Change>, Box<dyn FnOnce(&mut Xml)>), ApiError>;
 type Operation = fn(&mut Call<'_>, Parameters) -> Answer;
 
 /// Every operation: its name, whether it changes anything, and what runs it.
-const OPERATIONS: [(&str, bool, Operation); 34] = [
+const OPERATIONS: [(&str, bool, Operation); 41] = [
     ("CreateAccessKey", true, access_keys::create),
     ("CreateRole", true, roles::create),
     ("CreateUser", true, users::create),
     ("DeleteAccessKey", true, access_keys::delete),
+    ("DeleteLoginProfile", true, absent::login_profile),
     ("DeleteRole", true, roles::delete),
     ("DeleteRolePolicy", true, roles::delete_policy),
     ("DeleteUser", true, users::delete),
     ("DeleteUserPolicy", true, users::delete_policy),
     ("GetAccessKeyLastUsed", false, access_keys::last_used),
+    ("GetLoginProfile", false, absent::login_profile),
     ("GetRole", false, roles::get),
     ("GetRolePolicy", false, roles::get_policy),
     ("GetUser", false, users::get),
     ("GetUserPolicy", false, users::get_policy),
     ("ListAccessKeys", false, access_keys::list),
-    ("ListAttachedRolePolicies", false, roles::list_attached_policies),
-    ("ListAttachedUserPolicies", false, users::list_attached_policies),
-    ("ListGroupsForUser", false, users::list_groups),
-    ("ListInstanceProfilesForRole", false, roles::list_instance_profiles),
+    ("ListAttachedRolePolicies", false, absent::policies_of_role),
+    ("ListAttachedUserPolicies", false, absent::policies_of_user),
+    ("ListGroupsForUser", false, absent::groups),
+    ("ListInstanceProfilesForRole", false, absent::instance_profiles),
+    ("ListMFADevices", false, absent::mfa_devices),
     ("ListRolePolicies", false, roles::list_policies),
     ("ListRoleTags", false, tags::list_of_role),
     ("ListRoles", false, roles::list),
+    ("ListSSHPublicKeys", false, absent::ssh_public_keys),
+    ("ListServiceSpecificCredentials", false, absent::service_credentials),
+    ("ListSigningCertificates", false, absent::signing_certificates),
     ("ListUserPolicies", false, users::list_policies),
     ("ListUserTags", false, tags::list_of_user),
     ("ListUsers", false, users::list),
+    ("ListVirtualMFADevices", false, absent::virtual_mfa_devices),
     ("PutRolePolicy", true, roles::put_policy),
     ("PutUserPolicy", true, users::put_policy),
     ("TagRole", true, tags::tag_role),
@@ -92,14 +99,6 @@ fn nothing(changes: Vec<Change>) -> Answer {
 /// An answer that changes nothing.
 fn result(write: impl FnOnce(&mut Xml) + 'static) -> Answer {
     Ok((Vec::new(), Box::new(write)))
-}
-
-/// A list of something that does not exist here.
-fn empty_list(name: &'static str) -> Answer {
-    result(move |xml| {
-        xml.texts(name, []);
-        Page::write_marker(xml, None);
-    })
 }
 
 /// A list of names, page by page.

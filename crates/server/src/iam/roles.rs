@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorward_identity::directory::{DirectoryError, EntityKind, NewRole, Role, RoleUpdate};
 
 use super::write::{self, Detail};
-use super::{Answer, empty_list, names_of, nothing, result, tags};
+use super::{Answer, names_of, nothing, result, tags};
 use crate::query::{ApiError, Call, Page, Parameters};
 
 pub(super) fn create(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
@@ -115,23 +115,6 @@ pub(super) fn delete_policy(call: &mut Call<'_>, mut parameters: Parameters) -> 
     parameters.finish()?;
     let (change, _) = call.directory.delete_role_policy(call.caller.account, &name, &policy)?;
     nothing(vec![change])
-}
-
-/// Managed policies do not exist here.
-pub(super) fn list_attached_policies(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
-    take_role(call, &mut parameters)?;
-    parameters.take("PathPrefix");
-    Page::read(&mut parameters)?;
-    parameters.finish()?;
-    empty_list("AttachedPolicies")
-}
-
-/// Instance profiles do not exist here.
-pub(super) fn list_instance_profiles(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
-    take_role(call, &mut parameters)?;
-    Page::read(&mut parameters)?;
-    parameters.finish()?;
-    empty_list("InstanceProfiles")
 }
 
 /// The role that `RoleName` names.

@@ -86,7 +86,18 @@ fn a_user_and_its_keys_live_as_terraform_needs_it() {
     ask(&mut world, &format!("DeleteAccessKey&UserName=bob&AccessKeyId={id}")).unwrap();
     ask(&mut world, "DeleteUserPolicy&UserName=bob&PolicyName=p").unwrap();
     assert!(ask(&mut world, "ListGroupsForUser&UserName=bob").unwrap().contains("<Groups></Groups>"));
-    assert!(ask(&mut world, "ListAttachedUserPolicies&UserName=bob").is_ok());
+    for list in [
+        "ListAttachedUserPolicies",
+        "ListMFADevices",
+        "ListSSHPublicKeys",
+        "ListServiceSpecificCredentials",
+        "ListSigningCertificates",
+    ] {
+        assert!(!ask(&mut world, &format!("{list}&UserName=bob")).unwrap().contains("member"), "{list}");
+        assert_eq!(code(&mut world, &format!("{list}&UserName=none")), ("NoSuchEntity", 404));
+    }
+    assert!(ask(&mut world, "ListVirtualMFADevices&AssignmentStatus=Any").is_ok());
+    assert_eq!(code(&mut world, "DeleteLoginProfile&UserName=bob"), ("NoSuchEntity", 404));
     ask(&mut world, "DeleteUser&UserName=bob").unwrap();
     assert_eq!(text(&ask(&mut world, "GetUser").unwrap(), "UserName"), "admin");
 }

@@ -6,7 +6,7 @@ use doorward_identity::Identity;
 use doorward_identity::directory::{DirectoryError, EntityKind, NewUser, User};
 
 use super::write::{self, Detail};
-use super::{Answer, empty_list, names_of, nothing, result, tags};
+use super::{Answer, names_of, nothing, result, tags};
 use crate::query::{ApiError, Call, Page, Parameters};
 
 pub(super) fn create(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
@@ -79,23 +79,6 @@ pub(super) fn delete_policy(call: &mut Call<'_>, mut parameters: Parameters) -> 
     parameters.finish()?;
     let (change, _) = call.directory.delete_user_policy(call.caller.account, &name, &policy)?;
     nothing(vec![change])
-}
-
-/// Managed policies do not exist here.
-pub(super) fn list_attached_policies(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
-    take_user(call, &mut parameters)?;
-    parameters.take("PathPrefix");
-    Page::read(&mut parameters)?;
-    parameters.finish()?;
-    empty_list("AttachedPolicies")
-}
-
-/// Groups do not exist here.
-pub(super) fn list_groups(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
-    take_user(call, &mut parameters)?;
-    Page::read(&mut parameters)?;
-    parameters.finish()?;
-    empty_list("Groups")
 }
 
 /// The user that `UserName` names.
