@@ -39,7 +39,8 @@ impl Level {
     /// Of a command that answers and ends.
     pub(crate) fn of_client(talk: Talk) -> Self {
         Self(match talk.verbose {
-            0 => "error",
+            // What the client of Kubernetes calls an error may be retried; what is none is told as one.
+            0 => "error,kube_client=off",
             1 => "warn",
             2 => "info",
             3 => "debug",
