@@ -187,7 +187,7 @@ fn or_list(flags: Vec<String>, file: &ConfigFile, key: &str) -> Result<Vec<Strin
 }
 
 fn api_url(value: String) -> Result<LocalEndpoint, ConfigError> {
-    LocalEndpoint::parse(value.strip_suffix('/').unwrap_or(&value)).map_err(|_| ConfigError::ApiUrl { value })
+    LocalEndpoint::parse(&value).map_err(|_| ConfigError::ApiUrl { value })
 }
 
 fn webhook_name(value: String) -> Result<String, ConfigError> {
