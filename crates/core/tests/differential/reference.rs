@@ -326,7 +326,9 @@ pub(crate) fn allows(rule: &PolicyRule, asked: &Asked) -> bool {
         Asked::Path { verb, path } => {
             let mut paths = vec![path.clone()];
             for at in 0..=path.len() {
-                paths.push(format!("{}*", &path[..at]));
+                for stars in 1..=3 {
+                    paths.push(format!("{}{}", &path[..at], "*".repeat(stars)));
+                }
             }
             is_written(&rule.verbs, &either(verb)) && is_written(&rule.non_resource_urls, &paths)
         }

@@ -36,7 +36,7 @@ fn resource() -> BoxedStrategy<String> {
 fn path_rule() -> BoxedStrategy<String> {
     let starred =
         select(&PATHS[..]).prop_flat_map(|path| (0..=path.len()).prop_map(move |at| format!("{}*", &path[..at])));
-    let odd = select(&["/*/apps", "/api**", "/ap*i", "**"][..]).prop_map(str::to_owned);
+    let odd = select(&["/*/apps", "/api**", "/ap*i", "**", "/*", "/apis/***"][..]).prop_map(str::to_owned);
     prop_oneof![4 => select(&PATHS[..]).prop_map(str::to_owned), 4 => starred, 1 => odd].boxed()
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn asked() -> BoxedStrategy<Asked> {
             namespace,
             name,
         });
-    let path = prop_oneof![12 => select(&PATHS[..]), 1 => select(&["/*", "/apis/*", "/metrics", "/apis/apps*"][..])];
+    let path = prop_oneof![12 => select(&PATHS[..]), 1 => select(&["/*", "/apis/*", "/metrics", "/apis/apps*", "/x/apps"][..])];
     let on_path =
         (mostly(&VERBS[..]), path.prop_map(str::to_owned)).prop_map(|(verb, path)| Asked::Path { verb, path });
     prop_oneof![5 => on_resource, 1 => on_path].boxed()
