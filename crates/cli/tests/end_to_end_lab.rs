@@ -46,6 +46,11 @@ impl Lab {
         command
     }
 
+    /// The Python that the aws CLI of the lab runs with: boto3 is there.
+    fn python(&self) -> PathBuf {
+        std::fs::canonicalize(self.dir().join("bin/aws")).unwrap().with_file_name("python")
+    }
+
     fn entries(&self) -> Vec<String> {
         let listed = self.sh("aws eks list-access-entries --cluster $EKS_CLUSTER_NAME").output().unwrap();
         assert!(listed.status.success(), "{}", both(&listed));
@@ -108,10 +113,18 @@ fn the_walkthrough_answers_as_the_workshop_prints_and_the_lab_leaves_no_process(
 }
 
 #[test]
+fn boto3_creates_reads_changes_lists_and_deletes_entries() {
+    let lab = Lab::up();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boto3_walk.py");
+    let walked = lab.sh(&format!("'{}' '{}'", lab.python().display(), script.display())).output().unwrap();
+    assert!(walked.status.success(), "{}", both(&walked));
+    assert!(both(&walked).contains("deleted all of them"), "{}", both(&walked));
+}
+
+#[test]
 fn every_acknowledged_write_survives_kill_9_and_the_next_request_is_answered() {
     let lab = Lab::up();
-    let python = std::fs::canonicalize(lab.dir().join("bin/aws")).unwrap().with_file_name("python");
-    let acknowledged = write_until_killed(&lab, &python);
+    let acknowledged = write_until_killed(&lab);
     assert!(!lab.doorward(&["lab", "status"]).status.success());
 
     lab.restart_doorward();
@@ -125,19 +138,22 @@ fn every_acknowledged_write_survives_kill_9_and_the_next_request_is_answered() {
 
 /// Creates access entries one after the other and kills the server in the middle of it. Returns the ARNs of those
 /// that the client heard were created.
-fn write_until_killed(lab: &Lab, python: &Path) -> Vec<String> {
+fn write_until_killed(lab: &Lab) -> Vec<String> {
     const WRITES_BEFORE: usize = 20;
     let script = r#"
-import boto3, os
+import boto3, json, os
 from botocore.config import Config
-eks = boto3.client("eks", config=Config(retries={"total_max_attempts": 1}))
+once = Config(retries={"total_max_attempts": 1})
+eks, iam = (boto3.client(name, config=once) for name in ("eks", "iam"))
+trust = iam.get_role(RoleName="eks-workshop-admins")["Role"]["AssumeRolePolicyDocument"]
 for number in range(100000):
-    arn = f"arn:aws:iam::123456789012:role/crash-{number}"
+    role = iam.create_role(RoleName=f"crash-{number}", AssumeRolePolicyDocument=json.dumps(trust))
+    arn = role["Role"]["Arn"]
     eks.create_access_entry(clusterName=os.environ["EKS_CLUSTER_NAME"], principalArn=arn)
     print(arn, flush=True)
 "#;
     let mut writer = lab
-        .sh(&format!("exec '{}' -c '{script}'", python.display()))
+        .sh(&format!("exec '{}' -c '{script}'", lab.python().display()))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
