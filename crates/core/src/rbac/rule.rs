@@ -59,11 +59,9 @@ fn covers_resource(rule: &str, asked: &ResourceAttributes<'_>) -> bool {
     rule == "*" || before_subresource.is_some_and(|resource| resource == "*" || resource == asked.resource)
 }
 
+/// Several trailing stars mean one, as in the API server. A star elsewhere is a letter of the path.
 fn covers_path(rule: &str, asked: &str) -> bool {
-    match rule.strip_suffix('*') {
-        Some(prefix) => asked.starts_with(prefix),
-        None => rule == asked,
-    }
+    rule == asked || (rule.ends_with('*') && asked.starts_with(rule.trim_end_matches('*')))
 }
 
 #[cfg(test)]
@@ -138,11 +136,12 @@ mod tests {
     fn paths_are_covered_exactly_or_by_a_trailing_star() {
         let paths = PolicyRule {
             verbs: strings(&["get"]),
-            non_resource_urls: strings(&["/api", "/apis/*"]),
+            non_resource_urls: strings(&["/api", "/apis/*", "/m**", "/*/x"]),
             ..PolicyRule::default()
         };
         let ask = |path| Attributes::NonResource(NonResourceAttributes { verb: "get", path });
         assert!(paths.covers(&ask("/api")) && paths.covers(&ask("/apis/")) && paths.covers(&ask("/apis/x/y")));
+        assert!(paths.covers(&ask("/metrics")) && paths.covers(&ask("/*/x")) && !paths.covers(&ask("/y/x")));
         assert!(!paths.covers(&ask("/api/")) && !paths.covers(&ask("/apis")) && !paths.covers(&ask("/")));
     }
 
