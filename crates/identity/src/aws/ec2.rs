@@ -36,7 +36,7 @@ pub(crate) async fn describe_instances(
     let mut found = HashMap::with_capacity(ids.len());
     let mut next_token = None;
     for _ in 0..MAX_PAGES {
-        let answer = ec2.call(&form(ids, next_token.take()), MAX_BODY).await?;
+        let answer = ec2.call(&form(ids, next_token.take()), MAX_BODY).await.map_err(|error| ec2.not_refused(error))?;
         if answer.name() != "DescribeInstancesResponse" || answer.child("reservationSet").is_none() {
             return Err(Undecided::Unreadable.into());
         }

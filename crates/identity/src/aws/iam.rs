@@ -16,7 +16,7 @@ pub(crate) async fn role_of_profile(iam: &SignedService, name: &str) -> Result<O
     let answer = match iam.call(&form.map(|(name, value)| (name.to_owned(), value.to_owned())), MAX_BODY).await {
         Ok(answer) => answer,
         Err(IdentityError::Refused { code }) if code == "NoSuchEntity" => return Ok(None),
-        Err(error) => return Err(error),
+        Err(error) => return Err(iam.not_refused(error)),
     };
     let profile = answer.child("GetInstanceProfileResult").and_then(|result| result.child("InstanceProfile"));
     let profile = profile.filter(|profile| {

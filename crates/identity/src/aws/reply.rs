@@ -46,7 +46,11 @@ pub fn read_caller_identity(
         return Err(Undecided::Unreadable.into());
     }
     if reply.status != 200 {
-        return Err(refusal(reply));
+        return Err(match refusal(reply) {
+            // With these STS refuses tokens. With others something refuses the call itself, on the way there.
+            IdentityError::Refused { .. } if !matches!(reply.status, 400 | 401 | 403) => Undecided::Unreadable.into(),
+            other => other,
+        });
     }
     if !is_json(reply) {
         return Err(Undecided::Unreadable.into());
@@ -72,8 +76,6 @@ pub(crate) fn refusal(reply: &Reply) -> IdentityError {
         // Without a code to go by, the words count: STS may have them inside of something else.
         (400.., None) if has_throttling_words(&reply.body) => Throttled::ByAws.into(),
         (500.., _) => Undecided::ServerError.into(),
-        // Not about the token: the call came too late or had a form that is this server's own doing.
-        (404 | 405 | 407 | 408 | 411 | 413 | 414 | 415 | 421 | 425, _) => Undecided::Unreadable.into(),
         (400..=499, Some(code)) => IdentityError::Refused { code },
         _ => Undecided::Unreadable.into(),
     }

@@ -55,6 +55,17 @@ impl SignedService {
         }
     }
 
+    /// A refusal that nobody reckoned with, as what it is to whoever asked: no answer.
+    pub(crate) fn not_refused(&self, error: IdentityError) -> IdentityError {
+        match error {
+            IdentityError::Refused { code } => {
+                tracing::warn!(service = self.name, code, "AWS refuses a call of this server");
+                Undecided::Unreadable.into()
+            }
+            other => other,
+        }
+    }
+
     async fn request(&self, form: &[(String, String)]) -> Result<http::Request<Bytes>, IdentityError> {
         let credentials = self.credentials.credentials().await.map_err(|error| {
             tracing::warn!(service = self.name, %error, "this server has no AWS credentials");
