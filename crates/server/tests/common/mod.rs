@@ -1,5 +1,7 @@
 //! A running server, and a client that signs.
 
+pub mod webhook;
+
 use std::path::Path;
 use std::sync::Mutex;
 
