@@ -43,6 +43,13 @@ impl Verifier {
         }
     }
 
+    /// Takes note that a principal was let in to a cluster, so that it goes before strangers when calls run short.
+    pub async fn let_in(&self, principal: &Principal) {
+        if let Self::Aws(aws) = self {
+            aws.let_in(principal).await;
+        }
+    }
+
     /// The private DNS name of the instance that a role's session is named after, if it runs with that role. May be a
     /// call to AWS, so that it is to be asked for only where a username needs it.
     ///

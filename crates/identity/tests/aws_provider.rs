@@ -180,7 +180,7 @@ async fn bad_tokens_do_not_push_out_good_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spent_budget_is_no_call_and_what_is_known_is_answered_all_the_same() {
-    let aws = Aws::new(limited(1, 3));
+    let aws = Aws::new(limited(1, 6));
     assert_eq!(aws.outcome("demo", &token(0)).await, "ok");
     assert_eq!(aws.outcome("demo", &forged(1)).await, "sts_refused");
     assert_eq!(aws.outcome("demo", &forged(2)).await, "sts_refused");
@@ -189,6 +189,24 @@ async fn a_spent_budget_is_no_call_and_what_is_known_is_answered_all_the_same() 
     assert_eq!(aws.outcome("demo", &token(0)).await, "ok");
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(aws.outcome("demo", &token(1)).await, "ok", "running out is not remembered of a token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_strangers_does_not_shut_out_those_who_were_let_in_before() {
+    let aws = Aws::new(limited(1, 20));
+    let alice = aws.ask("demo", &token(0)).await.unwrap();
+    aws.provider.let_in(&alice).await;
+    let stranger = |number: i64| {
+        let secret = SecretKey::new("s".to_owned());
+        let id = format!("AKIASTRANGER{number}");
+        token_of("us-west-2", &Credentials::new(id, secret, None).unwrap(), "demo", 0)
+    };
+    let mut outcomes = Vec::new();
+    for number in 0..500 {
+        outcomes.push(aws.outcome("demo", &stranger(number)).await);
+    }
+    assert!(outcomes.iter().filter(|outcome| **outcome == "throttled_by_budget").count() > 450);
+    assert_eq!(aws.outcome("demo", &token(1)).await, "ok", "a new token of a key that was let in");
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,7 +328,7 @@ async fn the_observer_is_told_of_each_call_in_words_from_closed_lists() {
     let sts = Arc::new(DirectorySts::new(World::new().directory));
     let told: Arc<std::sync::Mutex<Vec<(&str, &str)>>> = Arc::default();
     let observer = Arc::clone(&told);
-    let provider = AwsProvider::with_transport(limited(1, 2), sts, Arc::new(StaticCredentials(credentials())))
+    let provider = AwsProvider::with_transport(limited(1, 4), sts, Arc::new(StaticCredentials(credentials())))
         .unwrap()
         .with_observer(Arc::new(move |endpoint, outcome| observer.lock().unwrap().push((endpoint, outcome))));
     for token in [token(0), token(0), forged(0), forged(0), forged(1)] {

@@ -229,7 +229,7 @@ async fn throttling_is_429_and_no_decision_is_503() {
 #[tokio::test]
 async fn a_spent_budget_is_429_without_a_call_and_known_tokens_go_on() {
     let (_aws, sts, dev, url) = aws().await;
-    let limits = StsLimits { calls_per_second: 1, burst: 2, ..StsLimits::default() };
+    let limits = StsLimits { calls_per_second: 1, burst: 4, ..StsLimits::default() };
     let doorward = Doorward::behind(&url, limits).await;
     let before = metric(&sts, API_OK).await;
     let known = sts.token(&dev, "demo", Timestamp::now());

@@ -1,4 +1,7 @@
-//! How many calls may be made: a token bucket.
+//! How many calls may be made: a token bucket, of which one half is kept for those who are known.
+//!
+//! Anybody who reaches a cluster's API server can send tokens that only STS can tell from good ones. They may spend the
+//! upper half of the bucket and what flows in; what is below is for access keys that have been let in before.
 //!
 //! Kept as one number, the time at which the bucket will be full again (the generic cell rate algorithm of ATM,
 //! ITU-T I.371): nothing has to tick, and nothing is lost to rounding.
@@ -23,11 +26,12 @@ impl Budget {
         Self { interval, capacity: interval.saturating_mul(burst.max(1)), full_at: Mutex::new(None) }
     }
 
-    /// Takes one call out, if there is one.
-    pub(crate) fn take(&self, now: Instant) -> bool {
+    /// Takes one call out, if there is one for somebody known or not.
+    pub(crate) fn take(&self, now: Instant, is_known: bool) -> bool {
+        let depth = if is_known { self.capacity } else { (self.capacity / 2).max(self.interval) };
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let after = full_at.map_or(now, |at| at.max(now)) + self.interval;
-        if after.duration_since(now) > self.capacity {
+        if after.duration_since(now) > depth {
             return false;
         }
         *full_at = Some(after);
@@ -40,7 +44,20 @@ mod tests {
     use super::*;
 
     fn taken(budget: &Budget, now: Instant) -> usize {
-        (0..1_000).take_while(|_| budget.take(now)).count()
+        (0..1_000).take_while(|_| budget.take(now, true)).count()
+    }
+
+    #[test]
+    fn strangers_cannot_spend_what_is_kept_for_those_who_are_known() {
+        let (budget, start) = (Budget::new(50, 100), Instant::now());
+        let by_strangers = |now: Instant| (0..1_000).take_while(|_| budget.take(now, false)).count();
+        assert_eq!(by_strangers(start), 50);
+        assert_eq!(taken(&budget, start), 50, "the other half is still there");
+        // While those who are known need all that flows in, strangers get nothing.
+        let later = start + Duration::from_secs(1);
+        assert_eq!(by_strangers(later), 0);
+        assert_eq!(taken(&budget, later), 50);
+        assert_eq!(by_strangers(start + Duration::from_secs(3)), 50);
     }
 
     #[test]
@@ -65,5 +82,6 @@ mod tests {
     #[test]
     fn zero_is_read_as_one() {
         assert_eq!(taken(&Budget::new(0, 0), Instant::now()), 1);
+        assert!(Budget::new(0, 0).take(Instant::now(), false));
     }
 }

@@ -34,7 +34,8 @@ pub struct AwsConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StsLimits {
-    /// Calls a second, of the whole server.
+    /// Calls a second, of the whole server. Strangers can spend half of what is saved up; the rest is for access keys
+    /// that were let in before.
     pub calls_per_second: u32,
     /// Calls at once after a pause.
     pub burst: u32,
@@ -118,7 +119,7 @@ impl Default for StsLimits {
         Self {
             calls_per_second: 50,
             burst: 100,
-            in_flight: 256,
+            in_flight: 512,
             connect_timeout_ms: 2_000,
             timeout_ms: 5_000,
             breaker_failures: 5,
@@ -277,7 +278,7 @@ mod tests {
              nodes: {region: us-gov-east-1, role-check: same-name}",
         )
         .unwrap();
-        assert_eq!((config.partition, config.sts.burst, config.sts.in_flight), (Partition::AwsUsGov, 2, 256));
+        assert_eq!((config.partition, config.sts.burst, config.sts.in_flight), (Partition::AwsUsGov, 2, 512));
         assert_eq!(config.nodes.unwrap().role_check, RoleCheck::SameName);
     }
 

@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use doorward_core::principal::Principal;
 use doorward_sigv4::Window;
 use jiff::Timestamp;
+use moka::future::Cache;
 use secrecy::ExposeSecret as _;
 
 use super::config::{AwsConfig, AwsConfigError};
@@ -22,6 +23,11 @@ use crate::token::{Token, TokenError, decode};
 /// SHA-256 of the cluster's name and of the request that a token stands for.
 type Key = [u8; 32];
 
+const MAX_KNOWN_KEYS: u64 = 20_000;
+
+/// As long as the longest session of a role.
+const KNOWN_FOR: Duration = Duration::from_secs(12 * 3_600);
+
 /// Told of each call to STS: the endpoint's label (see [`crate::Endpoint::label`]) and `ok` or the reason it failed.
 /// Both come from closed lists.
 pub type Observer = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
@@ -32,6 +38,8 @@ pub struct AwsProvider {
     hosts: StsHosts,
     sts: Arc<Caller>,
     identities: Flights<Key, Arc<Principal>, IdentityError>,
+    /// Access keys that were let in: they go before strangers when calls run short.
+    known_keys: Cache<String, ()>,
     nodes: Option<Nodes>,
     observer: Option<Observer>,
 }
@@ -61,6 +69,7 @@ impl AwsProvider {
             hosts: config.hosts(),
             sts: Arc::new(Caller::new(&config.sts, transport)),
             identities: Flights::new(config.cache.identities.into(), config.cache.refusals.into()),
+            known_keys: Cache::builder().max_capacity(MAX_KNOWN_KEYS).time_to_idle(KNOWN_FOR).build(),
             nodes,
             observer: None,
             config,
@@ -97,9 +106,10 @@ impl AwsProvider {
         let keep = life_left(&token, now).min(Duration::from_secs(cache.identity_seconds.into()));
         let keep_refusal = Duration::from_secs(cache.refusal_seconds.into());
         let (sts, partition, observer) = (Arc::clone(&self.sts), self.config.partition, self.observer.clone());
+        let is_known = self.known_keys.get(token.access_key_id()).await.is_some();
         let (key, cluster_name) = (key(&token, cluster_name), cluster_name.to_owned());
         let ask = async move {
-            let outcome = caller_identity(&sts, &token, &cluster_name, partition).await;
+            let outcome = caller_identity(&sts, &token, &cluster_name, partition, is_known).await;
             if let Some(observer) = observer {
                 observer(token.endpoint().label(), outcome.as_ref().map_or_else(IdentityError::reason, |_| "ok"));
             }
@@ -112,6 +122,12 @@ impl AwsProvider {
             }
         };
         self.identities.get(key, ask).await
+    }
+
+    /// Takes note that somebody was let in. A call for the same access key goes before strangers' from now on. To have
+    /// been verified is not enough: everybody with an AWS account can be.
+    pub async fn let_in(&self, principal: &Principal) {
+        self.known_keys.insert(principal.access_key_id.clone(), ()).await;
     }
 
     /// The private DNS name of the instance that a role's session is named after, if there is one and it runs with that

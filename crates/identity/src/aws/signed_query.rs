@@ -39,7 +39,7 @@ impl SignedService {
     /// or undecided otherwise.
     pub(crate) async fn call(&self, form: &[(String, String)], max_body: usize) -> Result<Element, IdentityError> {
         let request = self.request(form).await?;
-        let reply = self.caller.call(&self.host, request, max_body).await?;
+        let reply = self.caller.call(&self.host, request, max_body, true).await?;
         if reply.is_encoded {
             return Err(Undecided::Unreadable.into());
         }

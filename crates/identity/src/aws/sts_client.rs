@@ -36,7 +36,7 @@ impl Caller {
         }
     }
 
-    /// Sends a request to `host`, if that is allowed now.
+    /// Sends a request to `host`, if that is allowed now. `is_known`: on behalf of somebody who was let in before.
     ///
     /// # Errors
     /// Throttled by this server's own limits, or undecided. What the answer means is for the caller to say.
@@ -45,9 +45,10 @@ impl Caller {
         host: &str,
         request: http::Request<Bytes>,
         max_body: usize,
+        is_known: bool,
     ) -> Result<Reply, IdentityError> {
         let pass = self.breakers.admit(host, Instant::now()).ok_or(Undecided::Breaker)?;
-        if !self.budget.take(Instant::now()) {
+        if !self.budget.take(Instant::now(), is_known) {
             return Err(Throttled::Budget.into());
         }
         let _permit = self.in_flight.try_acquire().map_err(|_| Throttled::InFlight)?;
@@ -91,9 +92,10 @@ pub(crate) async fn caller_identity(
     token: &Token,
     cluster_name: &str,
     partition: Partition,
+    is_known: bool,
 ) -> Result<Principal, IdentityError> {
     let request = caller_identity_request(token, cluster_name).map_err(|_| Undecided::Unreadable)?;
-    let reply = caller.call(token.endpoint().authority(), request, MAX_BODY).await?;
+    let reply = caller.call(token.endpoint().authority(), request, MAX_BODY, is_known).await?;
     read_caller_identity(&reply, partition, token.access_key_id())
 }
 

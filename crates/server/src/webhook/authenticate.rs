@@ -59,7 +59,7 @@ pub(super) async fn authenticate(
     match resolve(&cluster.world, &caller) {
         // The name of a node may be a call to AWS: it is looked up only for whoever needs it.
         Err(Refusal::Username { error: RenderError::NoPrivateDnsName { .. }, .. }) => {}
-        outcome => return decided(cluster, spec, &caller, outcome),
+        outcome => return decided(verifier, cluster, spec, &caller, outcome).await,
     }
     let caller = match verifier.private_dns_name(&verified.directory, &caller).await {
         Ok(private_dns_name) => Principal { private_dns_name, ..Arc::unwrap_or_clone(caller) },
@@ -67,7 +67,7 @@ pub(super) async fn authenticate(
     };
     let named = view();
     let Some(cluster) = named.cluster(name.as_str()) else { return Authentication::NoCluster };
-    decided(cluster, spec, &caller, resolve(&cluster.world, &caller))
+    decided(verifier, cluster, spec, &caller, resolve(&cluster.world, &caller)).await
 }
 
 fn not_verified(name: &ClusterName, error: IdentityError) -> Authentication {
@@ -85,7 +85,8 @@ fn not_verified(name: &ClusterName, error: IdentityError) -> Authentication {
     }
 }
 
-fn decided(
+async fn decided(
+    verifier: &Verifier,
     cluster: &ClusterView,
     spec: &TokenReviewSpec,
     caller: &Principal,
@@ -94,6 +95,7 @@ fn decided(
     let name = &cluster.record.name;
     match outcome {
         Ok(Resolved { identity, source }) => {
+            verifier.let_in(caller).await;
             tracing::info!(
                 cluster = %name, arn = %caller.canonical, session = caller.session_name, principal_id = %caller.id,
                 username = identity.username, groups = ?identity.groups, by = %source, "access granted"
