@@ -70,6 +70,11 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     // Only fails where one is installed already, which then does as well.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let talk = Talk { verbose: cli.verbose, quiet: cli.quiet };
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        talk.error("this is a bug in doorward, not a mistake of yours; please report it with the lines above");
+    }));
     match run_verb(cli.verb, talk) {
         Ok(code) => code,
         // Whoever read the answer has seen enough of it.

@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject as _;
 use crate::aws::eks::ClusterDescription;
 use crate::aws::{AwsArgs, AwsClient};
 use crate::doorward_api::aws_client;
-use crate::error::CliError;
+use crate::error::{CliError, causes};
 use crate::talk::Talk;
 use crate::token;
 
@@ -81,7 +81,7 @@ pub(crate) async fn client(args: &KubernetesArgs, aws: &AwsArgs, talk: Talk) -> 
     let Some(cluster) = args.cluster.as_deref().filter(|_| !is_explicit) else {
         return Ok(of_kubeconfig(read_kubeconfig(args)?, args.context.clone()).await?);
     };
-    let error = match with_token(cluster, aws).await {
+    let error = match with_token(cluster, aws, talk).await {
         Ok(client) => return Ok(client),
         Err(error) => error,
     };
@@ -116,16 +116,35 @@ fn read_kubeconfig(args: &KubernetesArgs) -> Result<Kubeconfig, KubernetesError>
 }
 
 async fn of_kubeconfig(kubeconfig: Kubeconfig, context: Option<String>) -> Result<Client, KubernetesError> {
-    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     let failed = |problem| KubernetesError::Kubeconfig { problem };
+    let contexts =
+        || kubeconfig.contexts.iter().map(|named| format!("`{}`", named.name)).collect::<Vec<_>>().join(", ");
+    match context.as_ref().or(kubeconfig.current_context.as_ref()).filter(|name| !name.is_empty()) {
+        None => return Err(failed(format!("it has no current context; give `--context` (there are: {})", contexts()))),
+        Some(name) if kubeconfig.contexts.iter().all(|named| named.name != *name) => {
+            return Err(failed(format!("it has no context `{name}` (there are: {})", contexts())));
+        }
+        Some(_) => {}
+    }
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failed(causes(&error)))?;
     // This runs the credential plugin, if there is one.
-    limited(config).map_err(|error| failed(causes(&error)))
+    limited(config).map_err(|error| failed(of_plugin(&error)))
 }
 
-async fn with_token(cluster: &str, aws: &AwsArgs) -> Result<Client, CliError> {
+/// Leaves out what a credential plugin that failed has printed to its standard output, which may be a token.
+fn of_plugin(error: &kube::Error) -> String {
+    let text = causes(error);
+    text.split_once(": Output {").map_or(text.clone(), |(before, _)| before.to_owned())
+}
+
+async fn with_token(cluster: &str, aws: &AwsArgs, talk: Talk) -> Result<Client, CliError> {
     let client = aws_client(aws)?;
     let description = client.describe_cluster(cluster).await?;
+    let mode = description.access_config.as_ref().and_then(|config| config.authentication_mode.as_deref());
+    if mode == Some("API") {
+        talk.warning(format_args!("the authentication mode of `{cluster}` is `API`, so its aws-auth does not count"));
+    }
     of_description(&client, &description).await
 }
 
@@ -166,20 +185,6 @@ fn context_for(kubeconfig: &Kubeconfig, cluster: &str) -> Option<String> {
         .collect();
     let current = contexts.iter().position(|name| Some(name) == kubeconfig.current_context.as_ref());
     (!contexts.is_empty()).then(|| contexts.swap_remove(current.unwrap_or(0)))
-}
-
-/// An error with its causes, on one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text.replace('\n', " ")
 }
 
 #[cfg(test)]

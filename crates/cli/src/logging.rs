@@ -20,7 +20,8 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// What is logged where `RUST_LOG` does not say.
+/// What is logged where `RUST_LOG` does not say. The Kubernetes client calls it an error whenever an API server that is
+/// waited for does not answer yet; whoever waits says it better.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level(&'static str);
 
@@ -28,8 +29,8 @@ impl Level {
     /// Of the server.
     pub(crate) fn of_server(talk: Talk) -> Self {
         Self(match (talk.quiet, talk.verbose) {
-            (true, _) => "warn",
-            (false, 0) => "info",
+            (true, _) => "warn,kube_client=off",
+            (false, 0) => "info,kube_client=off",
             (false, 1) => "info,doorward=debug",
             (false, 2) => "debug",
             (false, _) => "trace",
@@ -39,7 +40,7 @@ impl Level {
     /// Of a command that answers and ends.
     pub(crate) fn of_client(talk: Talk) -> Self {
         Self(match talk.verbose {
-            0 => "error",
+            0 => "error,kube_client=off",
             1 => "warn",
             2 => "info",
             3 => "debug",

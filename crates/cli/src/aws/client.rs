@@ -23,6 +23,7 @@ use super::endpoint::{Endpoint, Service};
 use super::error::AwsError;
 use super::settings::AwsSettings;
 use super::sts::element;
+use crate::error::causes;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -248,20 +249,6 @@ fn refusal(call: &Call<'_>, status: StatusCode, headers: &HeaderMap, body: &[u8]
         code: code.map_or_else(|| status.to_string(), str::to_owned),
         message: message.unwrap_or_else(shortened),
     }
-}
-
-/// An error with its causes, on one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Service {
 pub(crate) struct Endpoint {
     scheme: &'static str,
     authority: String,
-    /// Without the slash at its end.
+    /// As it was given: a token is for this spelling of it.
     path: String,
     /// The region to sign for, where it is not the one that is set.
     signing_region: Option<&'static str>,
@@ -59,11 +59,11 @@ impl Endpoint {
         if uri.query().is_some() || authority.contains('@') {
             return Err(fail());
         }
-        Ok(Self { scheme, authority, path: uri.path().trim_end_matches('/').to_owned(), signing_region: None })
+        Ok(Self { scheme, authority, path: uri.path().to_owned(), signing_region: None })
     }
 
     fn of_aws(host: String) -> Self {
-        Self { scheme: "https", authority: host, path: String::new(), signing_region: None }
+        Self { scheme: "https", authority: host, path: "/".to_owned(), signing_region: None }
     }
 
     /// The region to sign for, where it is not the one that is set.
@@ -79,7 +79,7 @@ impl Endpoint {
 
     /// The path of a request, which begins with a slash, below that of the endpoint.
     pub(super) fn path_of(&self, path: &str) -> String {
-        format!("{}{path}", self.path)
+        format!("{}{path}", self.path.trim_end_matches('/'))
     }
 
     /// A path and query at this endpoint.
@@ -90,7 +90,8 @@ impl Endpoint {
 
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+        let path = if self.path == "/" { "" } else { &self.path };
+        write!(f, "{}://{}{path}", self.scheme, self.authority)
     }
 }
 
@@ -269,6 +270,7 @@ mod tests {
         ] {
             assert_eq!(Endpoint::parse(url, "").unwrap().signed_host(), host);
         }
-        assert_eq!(Endpoint::parse("https://h/x/", "").unwrap().path_of("/clusters"), "/x/clusters");
+        let below = Endpoint::parse("https://h/x/", "").unwrap();
+        assert_eq!((below.path_of("/clusters").as_str(), below.to_string().as_str()), ("/x/clusters", "https://h/x/"));
     }
 }

@@ -23,11 +23,6 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether any variable's name begins so.
-    pub(crate) fn has_prefix(&self, prefix: &str) -> bool {
-        self.variables.iter().any(|(name, value)| name.starts_with(prefix) && !value.is_empty())
-    }
-
     /// A path with its leading `~` replaced.
     pub(crate) fn path(&self, text: &str) -> PathBuf {
         match (text.strip_prefix("~/"), self.get("HOME")) {

@@ -115,12 +115,10 @@ impl AwsSettings {
         self.files.profiles.get(&self.profile_name)
     }
 
-    /// What to do, for somebody who has started a server here and told nobody: empty if that is not the case.
+    /// What to do, for somebody who has started a server here and told nobody: empty if there is none here.
     pub(super) fn hint(&self) -> String {
-        let has_settings = self.environment.has_prefix("AWS_") || !self.files.profiles.is_empty();
-        let is_concerned = !has_settings || self.profile_name == "doorward";
         let folder = data_dir::default(&self.environment).join("aws");
-        if !is_concerned || !folder.join("credentials").exists() {
+        if !folder.join("credentials").exists() {
             return String::new();
         }
         let folder = std::path::absolute(&folder).unwrap_or(folder);
@@ -251,7 +249,6 @@ mod tests {
             hinted.contains(&format!("AWS_CONFIG_FILE={state}/doorward/aws/config AWS_PROFILE=doorward")),
             "{hinted}"
         );
-        assert_eq!(hint(Environment::from([("XDG_STATE_HOME", state), ("AWS_REGION", "x")])), "");
         assert_eq!(hint(Environment::from([("XDG_STATE_HOME", "/nowhere")])), "");
     }
 }

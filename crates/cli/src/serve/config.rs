@@ -19,10 +19,10 @@ const EXAMPLES: &str = "\
 Examples:
   doorward serve
   doorward serve --config /etc/doorward/config.yaml
-  DOORWARD_DATA_DIR=/var/lib/doorward doorward serve --webhook 0.0.0.0:8443 --webhook-name doorward.example
+  DOORWARD_OPS=127.0.0.1:9191 doorward serve --webhook 0.0.0.0:8443 --webhook-name doorward.example
 
-Every flag has a variable DOORWARD_…, and a key of its own name, without the dashes before it, in the YAML file of
---config. A flag goes before its variable, that before the file.";
+Every flag has a variable DOORWARD_…, and a key of its own name (`api`, `data-dir`) in the YAML
+file of --config. A flag goes before its variable, that before the file.";
 
 /// The flags; each field is `None`, or empty, where neither flag nor variable is given.
 #[derive(Clone, Debug, Default, Args)]
@@ -187,7 +187,7 @@ fn or_list(flags: Vec<String>, file: &ConfigFile, key: &str) -> Result<Vec<Strin
 }
 
 fn api_url(value: String) -> Result<LocalEndpoint, ConfigError> {
-    LocalEndpoint::parse(value.strip_suffix('/').unwrap_or(&value)).map_err(|_| ConfigError::ApiUrl { value })
+    LocalEndpoint::parse(&value).map_err(|_| ConfigError::ApiUrl { value })
 }
 
 fn webhook_name(value: String) -> Result<String, ConfigError> {

@@ -49,16 +49,14 @@ fn has(allowed: &[String], asked: &str) -> bool {
     allowed.iter().any(|one| one == "*" || one == asked)
 }
 
+/// Resource and subresource are compared as one text, as the API server does: a review may ask for `pods/log` in either
+/// way.
 fn covers_resource(rule: &str, asked: &ResourceAttributes<'_>) -> bool {
-    match rule.split_once('/') {
-        _ if rule == "*" => true,
-        None => asked.subresource.is_empty() && rule == asked.resource,
-        Some((resource, subresource)) => {
-            !asked.subresource.is_empty()
-                && subresource == asked.subresource
-                && (resource == "*" || resource == asked.resource)
-        }
+    if asked.subresource.is_empty() {
+        return rule == "*" || rule == asked.resource;
     }
+    let before_subresource = rule.strip_suffix(asked.subresource).and_then(|rest| rest.strip_suffix('/'));
+    rule == "*" || before_subresource.is_some_and(|resource| resource == "*" || resource == asked.resource)
 }
 
 fn covers_path(rule: &str, asked: &str) -> bool {
@@ -104,6 +102,14 @@ mod tests {
         assert!(scale.covers(&ask("get", "apps", "deployments/scale")));
         assert!(!scale.covers(&ask("get", "apps", "deployments")));
         assert!(!scale.covers(&ask("get", "apps", "deployments/status")));
+    }
+
+    #[test]
+    fn a_review_may_write_the_subresource_into_the_resource() {
+        let log = rule(&[""], &["pods/log"], &["get"]);
+        let asked = ResourceAttributes { verb: "get", resource: "pods/log", ..ResourceAttributes::default() };
+        assert!(log.covers(&Attributes::Resource(asked)));
+        assert!(!rule(&[""], &["*/log", "pods"], &["get"]).covers(&Attributes::Resource(asked)));
     }
 
     #[test]
