@@ -4,7 +4,7 @@ use doorward_core::access_entry::AccessEntryError;
 use doorward_core::authentication_mode::ModeTransitionError;
 use http::StatusCode;
 
-use crate::engine::WriteError;
+use crate::error::WriteError;
 
 /// An error as AWS's protocols carry it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
