@@ -59,11 +59,13 @@ impl ArnPattern {
         if found.clone().count() != self.sections.len() {
             return Some(false);
         }
-        all(self
-            .sections
-            .iter()
-            .zip(found)
-            .map(|(pattern, section)| pattern.matches(section, Case::Sensitive, evaluation)))
+        all(
+            &evaluation.fuel,
+            self.sections
+                .iter()
+                .zip(found)
+                .map(|(pattern, section)| pattern.matches(section, Case::Sensitive, evaluation)),
+        )
     }
 }
 

@@ -3,13 +3,17 @@
 //! What a policy says in words that are not understood here is neither true nor false. `None` is carried to the
 //! statement, where it keeps an `Allow` from granting and a `Deny` from being ignored.
 
-/// Whether one of the answers is yes; not certain if none is and one of them is missing.
-pub(super) fn any(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+use super::fuel::Fuel;
+
+/// Whether one of the answers is yes; not certain if none is and one of them is missing, or if the fuel is used up before
+/// all have been asked for.
+pub(super) fn any(fuel: &Fuel, answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
     let mut outcome = Some(false);
     for answer in answers {
         match answer {
             Some(true) => return Some(true),
             Some(false) => {}
+            None if fuel.is_used_up() => return None,
             None => outcome = None,
         }
     }
@@ -17,8 +21,8 @@ pub(super) fn any(answers: impl IntoIterator<Item = Option<bool>>) -> Option<boo
 }
 
 /// Whether all answers are yes; not certain if none is no and one of them is missing.
-pub(super) fn all(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
-    not(any(answers.into_iter().map(not)))
+pub(super) fn all(fuel: &Fuel, answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    not(any(fuel, answers.into_iter().map(not)))
 }
 
 /// The opposite, as far as it is certain.

@@ -56,7 +56,7 @@ impl Condition {
 
     /// Whether all tests hold.
     pub(super) fn holds(&self, evaluation: &Evaluation<'_>) -> Option<bool> {
-        all(self.tests.iter().map(|test| test.holds(evaluation)))
+        all(&evaluation.fuel, self.tests.iter().map(|test| test.holds(evaluation)))
     }
 }
 
@@ -97,8 +97,12 @@ impl Test {
             (Found::One(value), Some(_)) => member(value),
             // Without a qualifier IAM does not define what several values are compared like.
             (Found::Many(_), None) => None,
-            (Found::Many(values), Some(Qualifier::All)) => all(values.iter().map(|value| member(value))),
-            (Found::Many(values), Some(Qualifier::Any)) => any(values.iter().map(|value| member(value))),
+            (Found::Many(values), Some(Qualifier::All)) => {
+                all(&evaluation.fuel, values.iter().map(|value| member(value)))
+            }
+            (Found::Many(values), Some(Qualifier::Any)) => {
+                any(&evaluation.fuel, values.iter().map(|value| member(value)))
+            }
         }
     }
 
@@ -106,11 +110,14 @@ impl Test {
     fn fits(&self, value: &str, kind: Kind, evaluation: &Evaluation<'_>) -> Option<bool> {
         if self.operator.comparison == Comparison::Null {
             let value = parse_bool(value)?;
-            return any(self.values.iter().map(|operand| match operand {
-                Operand::Bool(wanted) => Some(*wanted == value),
-                _ => None,
-            }));
+            return any(
+                &evaluation.fuel,
+                self.values.iter().map(|operand| match operand {
+                    Operand::Bool(wanted) => Some(*wanted == value),
+                    _ => None,
+                }),
+            );
         }
-        any(self.values.iter().map(|operand| operand.fits(value, kind, evaluation)))
+        any(&evaluation.fuel, self.values.iter().map(|operand| operand.fits(value, kind, evaluation)))
     }
 }

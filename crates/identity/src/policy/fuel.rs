@@ -23,6 +23,11 @@ impl Fuel {
         Self::new(u32::MAX)
     }
 
+    /// Whether nothing is left, so that nothing more can become certain.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.0.get() == 0
+    }
+
     /// Takes some steps; `None` if there are not so many left, now and from then on.
     pub(super) fn spend(&self, steps: usize) -> Option<()> {
         let left = u32::try_from(steps).ok().and_then(|steps| self.0.get().checked_sub(steps));

@@ -117,15 +117,18 @@ impl Statement {
         if !self.actions.include(request.action) {
             return Some(false);
         }
-        let resource = any(self.resources.iter().map(|resource| match resource {
-            Resource::Everything => Some(true),
-            Resource::Arn(pattern) => pattern.covers(request.resource, evaluation),
-        }));
+        let resource = any(
+            &evaluation.fuel,
+            self.resources.iter().map(|resource| match resource {
+                Resource::Everything => Some(true),
+                Resource::Arn(pattern) => pattern.covers(request.resource, evaluation),
+            }),
+        );
         let resource = negated_if(self.is_negated, resource);
         if resource == Some(false) {
             return Some(false);
         }
-        all([resource, self.condition.holds(evaluation)])
+        all(&evaluation.fuel, [resource, self.condition.holds(evaluation)])
     }
 }
 
