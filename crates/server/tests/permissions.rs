@@ -112,7 +112,11 @@ fn view(namespaces: &[&str]) -> Value {
 
 fn denied(response: &Response, what: &str) -> String {
     let found = (response.status, response.error_type.as_deref());
-    assert!(matches!(found, (403, Some("AccessDeniedException" | "AccessDenied"))), "{what}: {found:?} {}", response.text);
+    assert!(
+        matches!(found, (403, Some("AccessDeniedException" | "AccessDenied"))),
+        "{what}: {found:?} {}",
+        response.text
+    );
     response.text.clone()
 }
 
@@ -154,15 +158,24 @@ async fn a_delegate_does_what_it_may_and_finds_no_way_around() {
         denied(&delegate.eks("POST", entries, &body).await, what);
     }
     for (what, body) in [
-        ("another policy", json!({ "policyArn": ADMIN, "accessScope": { "type": "namespace", "namespaces": ["team-a"] } })),
+        (
+            "another policy",
+            json!({ "policyArn": ADMIN, "accessScope": { "type": "namespace", "namespaces": ["team-a"] } }),
+        ),
         ("the whole cluster", json!({ "policyArn": VIEW, "accessScope": { "type": "cluster" } })),
-        ("the cluster with namespaces", json!({ "policyArn": VIEW, "accessScope": { "type": "cluster", "namespaces": ["team-a"] } })),
+        (
+            "the cluster with namespaces",
+            json!({ "policyArn": VIEW, "accessScope": { "type": "cluster", "namespaces": ["team-a"] } }),
+        ),
         ("another namespace", view(&["team-a", "kube-system"])),
         ("all namespaces", view(&["*"])),
         ("a pattern that reaches further", view(&["team*"])),
         ("no namespace", view(&[])),
         ("no scope", json!({ "policyArn": VIEW })),
-        ("a policy in another partition", json!({ "policyArn": VIEW.replace("arn:aws:", "arn:aws-cn:"), "accessScope": { "type": "namespace", "namespaces": ["team-a"] } })),
+        (
+            "a policy in another partition",
+            json!({ "policyArn": VIEW.replace("arn:aws:", "arn:aws-cn:"), "accessScope": { "type": "namespace", "namespaces": ["team-a"] } }),
+        ),
         ("nothing", json!({})),
     ] {
         denied(&delegate.eks("POST", &policies, &body).await, what);
@@ -171,11 +184,36 @@ async fn a_delegate_does_what_it_may_and_finds_no_way_around() {
     let cluster_tags = format!("/tags/{}", encode(&format!("arn:aws:eks:us-west-2:{ACCOUNT}:cluster/demo")));
     let twice = format!(r#"{{"principalArn":"{}","principalArn":"{}"}}"#, role("team-b"), role("secret"));
     for (what, method, path, body) in [
-        ("entries of another cluster", "POST", "/clusters/prod/access-entries".to_owned(), json!({ "principalArn": role("team-a") })),
-        ("a policy for another role", "POST", format!("{}/access-policies", entry("demo", &role("secret"))), view(&["team-a"])),
-        ("a policy for itself", "POST", format!("{}/access-policies", entry("demo", &delegate.own_arn)), view(&["team-a"])),
-        ("a policy for the creator", "POST", format!("{}/access-policies", entry("demo", &format!("arn:aws:iam::{ACCOUNT}:user/administrator"))), view(&["team-a"])),
-        ("a policy by a name that is no ARN", "POST", format!("{}/access-policies", entry("demo", "team-a")), view(&["team-a"])),
+        (
+            "entries of another cluster",
+            "POST",
+            "/clusters/prod/access-entries".to_owned(),
+            json!({ "principalArn": role("team-a") }),
+        ),
+        (
+            "a policy for another role",
+            "POST",
+            format!("{}/access-policies", entry("demo", &role("secret"))),
+            view(&["team-a"]),
+        ),
+        (
+            "a policy for itself",
+            "POST",
+            format!("{}/access-policies", entry("demo", &delegate.own_arn)),
+            view(&["team-a"]),
+        ),
+        (
+            "a policy for the creator",
+            "POST",
+            format!("{}/access-policies", entry("demo", &format!("arn:aws:iam::{ACCOUNT}:user/administrator"))),
+            view(&["team-a"]),
+        ),
+        (
+            "a policy by a name that is no ARN",
+            "POST",
+            format!("{}/access-policies", entry("demo", "team-a")),
+            view(&["team-a"]),
+        ),
         ("groups afterwards", "POST", team_a.clone(), json!({ "kubernetesGroups": ["admins"] })),
         ("taking a policy away", "DELETE", format!("{policies}/{}", encode(VIEW)), Value::Null),
         ("deleting", "DELETE", team_a.clone(), Value::Null),
@@ -183,7 +221,12 @@ async fn a_delegate_does_what_it_may_and_finds_no_way_around() {
         ("the cluster", "GET", "/clusters/demo".to_owned(), Value::Null),
         ("clusters", "GET", "/clusters".to_owned(), Value::Null),
         ("access policies", "GET", "/access-policies".to_owned(), Value::Null),
-        ("the mode", "POST", "/clusters/demo/update-config".to_owned(), json!({ "accessConfig": { "authenticationMode": "API" } })),
+        (
+            "the mode",
+            "POST",
+            "/clusters/demo/update-config".to_owned(),
+            json!({ "accessConfig": { "authenticationMode": "API" } }),
+        ),
         ("deleting the cluster", "DELETE", "/clusters/demo".to_owned(), Value::Null),
         ("tags of the entry", "POST", tags.clone(), json!({ "tags": { "team": "x" } })),
         ("untagging", "DELETE", format!("{tags}?tagKeys=team"), Value::Null),
@@ -261,14 +304,26 @@ async fn a_refusal_does_not_tell_what_exists() {
             assert_eq!(ask(&there).await, ask(&not_there).await, "{method} {below}");
         }
     }
-    for (there, not_there) in [("/clusters/prod", "/clusters/none"), ("/clusters/prod/updates", "/clusters/none/updates")] {
-        let ask = async |path: &str| denied(&delegate.eks("GET", path, &Value::Null).await, path).replace("none", "prod");
+    for (there, not_there) in
+        [("/clusters/prod", "/clusters/none"), ("/clusters/prod/updates", "/clusters/none/updates")]
+    {
+        let ask =
+            async |path: &str| denied(&delegate.eks("GET", path, &Value::Null).await, path).replace("none", "prod");
         assert_eq!(ask(there).await, ask(not_there).await);
     }
-    for (there, not_there) in [("GetRole&RoleName=boss", "GetRole&RoleName=none"), ("GetUser&UserName=administrator", "GetUser&UserName=none")] {
+    for (there, not_there) in [
+        ("GetRole&RoleName=boss", "GetRole&RoleName=none"),
+        ("GetUser&UserName=administrator", "GetUser&UserName=none"),
+    ] {
         let normal = |text: &str| {
             let (_, after) = text.split_once("<Message>").unwrap();
-            after.split_once("</Message>").unwrap().0.replace("none", "NAME").replace("boss", "NAME").replace("administrator", "NAME")
+            after
+                .split_once("</Message>")
+                .unwrap()
+                .0
+                .replace("none", "NAME")
+                .replace("boss", "NAME")
+                .replace("administrator", "NAME")
         };
         let ask = async |form: &str| normal(&denied(&delegate.iam(form).await, form));
         assert_eq!(ask(there).await, ask(not_there).await);
@@ -291,27 +346,43 @@ async fn refusals_are_in_awss_words() {
     let refused = delegate.eks("DELETE", &entry("demo", "nonsense"), &Value::Null).await;
     assert_eq!(
         message(&refused),
-        format!("{caller} eks:DeleteAccessEntry on resource: arn:aws:eks:us-west-2:{ACCOUNT}:access-entry/demo////* {explicit}")
+        format!(
+            "{caller} eks:DeleteAccessEntry on resource: arn:aws:eks:us-west-2:{ACCOUNT}:access-entry/demo////* {explicit}"
+        )
     );
     let refused = delegate.eks("DELETE", &entry("demo", &role("team-a")), &Value::Null).await;
     let team_a = format!("access-entry/demo/role/{ACCOUNT}/team-a/*");
-    let expected = format!("{caller} eks:DeleteAccessEntry on resource: arn:aws:eks:us-west-2:{ACCOUNT}:{team_a} {explicit}");
+    let expected =
+        format!("{caller} eks:DeleteAccessEntry on resource: arn:aws:eks:us-west-2:{ACCOUNT}:{team_a} {explicit}");
     assert_eq!(message(&refused), expected);
     let refused = delegate.iam("GetRole&RoleName=secret").await;
-    assert!(refused.text.contains(&format!("{caller} iam:GetRole on resource: role secret {explicit}")), "{}", refused.text);
+    assert!(
+        refused.text.contains(&format!("{caller} iam:GetRole on resource: role secret {explicit}")),
+        "{}",
+        refused.text
+    );
     let refused = delegate.server.call_as(&delegate.who, "doorward", "GET", "/doorward/v1/status", "").await;
     assert_eq!(message(&refused), format!("{caller} doorward:GetStatus on resource: * {explicit}"));
-    delegate.put_policy("p", &json!({ "Statement": { "Effect": "Allow", "Action": "eks:ListAccessPolicies", "Resource": "*" } })).await;
+    delegate
+        .put_policy(
+            "p",
+            &json!({ "Statement": { "Effect": "Allow", "Action": "eks:ListAccessPolicies", "Resource": "*" } }),
+        )
+        .await;
     let implicit = |action: &str| format!("because no identity-based policy allows the {action} action");
     let refused = delegate.eks("GET", "/clusters", &Value::Null).await;
     assert_eq!(
         message(&refused),
-        format!("{caller} eks:ListClusters on resource: arn:aws:eks:us-west-2:{ACCOUNT}:cluster/* {}", implicit("eks:ListClusters"))
+        format!(
+            "{caller} eks:ListClusters on resource: arn:aws:eks:us-west-2:{ACCOUNT}:cluster/* {}",
+            implicit("eks:ListClusters")
+        )
     );
     assert_eq!(refused.json()["__type"], Value::Null);
     assert_eq!(delegate.eks("GET", "/access-policies", &Value::Null).await.status, 200);
     let refused = delegate.iam("CreateRole&RoleName=r&Path=%2Fp%2F&AssumeRolePolicyDocument=x").await;
-    let expected = format!("iam:CreateRole on resource: arn:aws:iam::{ACCOUNT}:role/p/r {}", implicit("iam:CreateRole"));
+    let expected =
+        format!("iam:CreateRole on resource: arn:aws:iam::{ACCOUNT}:role/p/r {}", implicit("iam:CreateRole"));
     assert!(refused.text.contains(&expected), "{}", refused.text);
     delegate.server.stop().await;
 }
@@ -326,7 +397,10 @@ async fn a_node_needs_the_right_to_pass_its_role() {
         delegate.eks("POST", "/clusters/demo/access-entries", &body).await
     };
     let text = denied(&node("team-a", "EC2_LINUX").await, "without PassRole");
-    let expected = format!("iam:PassRole on resource: {} because no identity-based policy allows the iam:PassRole action", role("team-a"));
+    let expected = format!(
+        "iam:PassRole on resource: {} because no identity-based policy allows the iam:PassRole action",
+        role("team-a")
+    );
     assert!(text.contains(&expected), "{text}");
     denied(&node("team-a", "Ec2_Windows").await, "in another spelling");
     assert_eq!(node("team-b", "STANDARD").await.status, 200);
@@ -350,7 +424,9 @@ async fn tags_decide_only_for_those_who_may_not_change_them() {
     ] }))
     .await;
     let create = async |name: &str, tags: Value| {
-        delegate.eks("POST", "/clusters/demo/access-entries", &json!({ "principalArn": role(name), "tags": tags })).await
+        delegate
+            .eks("POST", "/clusters/demo/access-entries", &json!({ "principalArn": role(name), "tags": tags }))
+            .await
     };
     denied(&create("team-a", json!({})).await, "no tag");
     denied(&create("team-a", json!({ "team": "red" })).await, "another team");
@@ -389,7 +465,8 @@ async fn a_cluster_is_in_one_region_whatever_the_request_was_signed_for() {
 
 #[tokio::test]
 async fn what_is_taken_away_is_gone_for_writes_that_wait() {
-    let delegate = Delegate::new(&json!({ "Statement": { "Effect": "Allow", "Action": "eks:*", "Resource": "*" } })).await;
+    let delegate =
+        Delegate::new(&json!({ "Statement": { "Effect": "Allow", "Action": "eks:*", "Resource": "*" } })).await;
     for number in 0..40 {
         delegate.server.create_role("/", &format!("team-{number}")).await;
     }

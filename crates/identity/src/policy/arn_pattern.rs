@@ -38,6 +38,10 @@ impl ArnPattern {
         if self.sections.len() != SECTIONS {
             return None;
         }
+        // A variable without a value leaves nothing certain, not even that another section does not fit.
+        if let Pattern::Pieces(_) = self.whole {
+            self.whole.glyphs(evaluation)?;
+        }
         self.match_sections(arn, evaluation)
     }
 

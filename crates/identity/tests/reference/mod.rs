@@ -266,8 +266,8 @@ fn fill_in(text: &str, asked: &Asked, variables: bool, wildcards: bool) -> Optio
         out.extend(plain(&rest[..at]));
         let after = rest[at + 2..].to_owned();
         // The first brace that is not within quotes.
-        let close =
-            (0..after.len()).find(|&i| after[i..].starts_with('}') && after[..i].matches('\'').count() % 2 == 0)?;
+        let close = (0..after.len())
+            .find(|&i| after[i..].starts_with('}') && after[..i].matches('\'').count().is_multiple_of(2))?;
         let inside = &after[..close];
         let value = match inside {
             "*" | "?" | "$" => inside.to_owned(),
