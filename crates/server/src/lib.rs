@@ -18,6 +18,7 @@ pub mod listener;
 pub mod metrics;
 pub mod ops;
 pub mod own;
+mod permission;
 pub mod query;
 mod serve;
 pub mod sts;

@@ -91,7 +91,8 @@ async fn only_who_is_allowed_may_call_and_the_refusal_has_awss_wording() {
     assert_eq!(
         refused.json()["message"],
         "User: arn:aws:sts::123456789012:assumed-role/operator/me is not authorized to perform: \
-         eks:ListAccessEntries on resource: arn:aws:eks:us-west-2:123456789012:cluster/demo"
+         eks:ListAccessEntries on resource: arn:aws:eks:us-west-2:123456789012:cluster/demo because no identity-based \
+         policy allows the eks:ListAccessEntries action"
     );
     let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"eks:List*","Resource":"*"}}"#;
     let form = format!(

@@ -5,6 +5,7 @@ use doorward_core::authentication_mode::ModeTransitionError;
 use http::StatusCode;
 
 use crate::error::WriteError;
+use crate::permission::Refusal;
 
 /// An error as AWS's protocols carry it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,12 +51,6 @@ impl ApiError {
         Self::new("SerializationException", StatusCode::BAD_REQUEST, message)
     }
 
-    /// `AccessDeniedException`, 403, in AWS's words.
-    pub fn access_denied(caller: &str, action: &str, resource: &str) -> Self {
-        let message = format!("User: {caller} is not authorized to perform: {action} on resource: {resource}");
-        Self::new("AccessDeniedException", StatusCode::FORBIDDEN, message)
-    }
-
     /// `UnknownOperationException`, 404: nothing is served there.
     pub fn unknown_operation(method: &http::Method, path: &str) -> Self {
         let path: String = path.chars().take(200).collect();
@@ -85,6 +80,13 @@ fn shown(message: String) -> String {
         if c.is_control() { shown.extend(c.escape_debug()) } else { shown.push(c) }
     }
     shown
+}
+
+impl From<Refusal> for ApiError {
+    /// `AccessDeniedException`, 403.
+    fn from(refusal: Refusal) -> Self {
+        Self::new("AccessDeniedException", StatusCode::FORBIDDEN, refusal.to_string())
+    }
 }
 
 impl From<AccessEntryError> for ApiError {

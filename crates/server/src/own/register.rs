@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::api::ApiError;
 use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
-use crate::eks::parameters::{body, cluster, cluster_name};
+use crate::eks::parameters::{cluster, cluster_name};
 use crate::eks::{Call, Outcome, creator_entry, json};
 use crate::view::View;
 
@@ -41,15 +41,26 @@ pub struct Registration {
     pub region: Option<String>,
 }
 
-pub(super) fn register(view: &View, call: &Call<'_>, name: &str) -> Outcome {
+impl Registration {
+    /// Which sources of access count.
+    pub(super) fn mode(&self) -> AuthenticationMode {
+        self.authentication_mode.unwrap_or(AuthenticationMode::ApiAndConfigMap)
+    }
+
+    /// Whether the caller becomes the cluster's administrator.
+    pub(super) fn bootstraps_creator(&self) -> bool {
+        self.bootstrap_cluster_creator_admin_permissions.unwrap_or(true)
+    }
+}
+
+pub(super) fn register(view: &View, call: &Call<'_>, name: &str, request: &Registration) -> Outcome {
     let name = cluster_name(name)?;
-    let request: Registration = body(call.body)?;
-    check_registration(&request)?;
+    check_registration(request)?;
     if view.cluster(name.as_str()).is_some() {
         return Err(ApiError::in_use(format!("Cluster already exists with name: {name}")));
     }
-    let mode = request.authentication_mode.unwrap_or(AuthenticationMode::ApiAndConfigMap);
-    let bootstrap = request.bootstrap_cluster_creator_admin_permissions.unwrap_or(true);
+    let (mode, bootstrap) = (request.mode(), request.bootstraps_creator());
+    let request = request.clone();
     if mode == AuthenticationMode::ConfigMap && !bootstrap {
         return Err(ApiError::invalid_parameter(
             "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP",
