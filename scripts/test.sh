@@ -19,6 +19,7 @@ SUITES=(
   "rbac|lab|only differential"
   "cli|cli|but end_to_end"
   "end-to-end|cli|only end_to_end"
+  "fuzz|fuzz-targets|all"
 )
 
 # nextest is given a filter and not a package: cargo would choose other features of the dependencies for each package

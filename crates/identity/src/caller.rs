@@ -5,10 +5,11 @@ use std::sync::Arc;
 use doorward_core::account_id::AccountId;
 use doorward_core::partition::Partition;
 use doorward_core::principal::{Principal, PrincipalError};
+use jiff::Timestamp;
 
 use crate::directory::{Role, User};
 use crate::policy::identity::evaluate;
-use crate::policy::{Target, Verdict};
+use crate::policy::{Context, Request, Verdict};
 
 /// An authenticated caller. [`crate::authenticate()`] and [`crate::token`] make them; nothing else should.
 #[derive(Clone, Debug)]
@@ -77,18 +78,50 @@ impl Caller {
         }
     }
 
+    /// What policies can ask of the caller and of the moment. Operations add what they know of the request.
+    ///
+    /// Source: IAM User Guide, "AWS global condition context keys". Nobody has a second factor here, so the key is there
+    /// for temporary credentials alone, and says no, as in AWS.
+    pub fn context<'a>(&'a self, region: &'a str, now: Timestamp) -> Context<'a> {
+        let mut context = Context::default();
+        context.set("aws:CurrentTime", now.to_string());
+        context.set("aws:EpochTime", now.as_second().to_string());
+        context.set("aws:RequestedRegion", region);
+        context.set("aws:PrincipalAccount", self.account.as_str());
+        context.set("aws:PrincipalIsAWSService", "false");
+        context.set("aws:ViaAWSService", "false");
+        context.set("aws:userid", self.user_id());
+        if self.is_temporary {
+            context.set("aws:MultiFactorAuthPresent", "false");
+        }
+        match &self.identity {
+            Identity::Root => {
+                context.set("aws:PrincipalArn", self.arn());
+                context.set("aws:PrincipalType", "Account");
+            }
+            Identity::User(user) => {
+                context.set("aws:PrincipalArn", user.arn.as_str());
+                context.set("aws:PrincipalType", "User");
+                context.set("aws:username", user.arn.name());
+                context.set_tags("aws:PrincipalTag/", user.tags.pairs());
+            }
+            // The role and not its session, with the role's path.
+            Identity::RoleSession { role, .. } => {
+                context.set("aws:PrincipalArn", role.arn.as_str());
+                context.set("aws:PrincipalType", "AssumedRole");
+                context.set_tags("aws:PrincipalTag/", role.tags.pairs());
+            }
+        }
+        context
+    }
+
     /// What the caller's own policies say, the administrator's word included.
-    pub fn evaluate(&self, action: &str, target: Target<'_>) -> Verdict {
+    pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
         match &self.identity {
             _ if self.is_administrator() => Verdict::Allowed,
             Identity::Root => Verdict::Allowed,
-            Identity::User(user) => evaluate(user.policies.values(), action, target),
-            Identity::RoleSession { role, .. } => evaluate(role.policies.values(), action, target),
+            Identity::User(user) => evaluate(user.policies.values(), request),
+            Identity::RoleSession { role, .. } => evaluate(role.policies.values(), request),
         }
-    }
-
-    /// Whether the caller's own policies allow an action, such as `eks:ListClusters`.
-    pub fn may(&self, action: &str, target: Target<'_>) -> bool {
-        self.evaluate(action, target) == Verdict::Allowed
     }
 }

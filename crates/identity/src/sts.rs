@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::caller::{Caller, Identity};
 use crate::directory::{Directory, Role, SESSION_DURATION};
 use crate::policy::trust::{Trust, TrustRequest};
-use crate::policy::{Target, Verdict};
+use crate::policy::{Context, Request, Verdict};
 use crate::printable::printable;
 use crate::random::Random;
 use crate::session::{SessionCredentials, SessionError, SessionKey, SessionSubject, issue};
@@ -33,6 +33,8 @@ pub struct AssumeRole<'a> {
     pub duration_seconds: Option<u32>,
     /// What the role's trust policy may ask for.
     pub external_id: Option<&'a str>,
+    /// The region that the request was signed for.
+    pub region: &'a str,
 }
 
 /// What `AssumeRole` answers.
@@ -87,7 +89,15 @@ pub fn assume_role(
     let Some(caller_arn) = principal_arn(caller) else { return Err(StsError::Root) };
     let denied = || StsError::AccessDenied { caller: caller.arn(), resource: arn.to_string() };
     let role = directory.role(arn.account(), arn.name()).filter(|role| role.arn == arn).ok_or_else(denied)?;
-    if !is_trusted(directory, caller, &caller_arn, role, request.external_id) {
+    let mut context = caller.context(request.region, now);
+    context.set("sts:RoleSessionName", request.session_name);
+    context.set("sts:DurationSeconds", duration.to_string());
+    context.set_all("sts:ExternalId", request.external_id);
+    context.set("aws:ResourceAccount", role.arn.account().to_string());
+    for prefix in ["aws:ResourceTag/", "iam:ResourceTag/"] {
+        context.set_tags(prefix, role.tags.pairs());
+    }
+    if !is_trusted(directory, caller, &caller_arn, role, &context) {
         return Err(denied());
     }
     if duration > role.max_session_duration {
@@ -139,14 +149,14 @@ fn is_trusted(
     caller: &Caller,
     caller_arn: &PrincipalArn,
     role: &Arc<Role>,
-    external_id: Option<&str>,
+    context: &Context<'_>,
 ) -> bool {
     let full_arn = caller.arn();
-    let request = TrustRequest { account: caller.account, principal: caller_arn, caller_arn: &full_arn, external_id };
+    let request = TrustRequest { account: caller.account, principal: caller_arn, caller_arn: &full_arn, context };
     let is_same =
         |arn: &PrincipalArn| role.trusted_ids.get(arn).is_some_and(|id| directory.id_of(arn).as_ref() == Some(id));
     let trust = role.trust.evaluate(&request, is_same);
-    let verdict = caller.evaluate("sts:AssumeRole", Target::Arn(role.arn.as_str()));
+    let verdict = caller.evaluate(&Request { action: "sts:AssumeRole", resource: role.arn.as_str(), context });
     match (trust, verdict) {
         (Trust::None | Trust::Denied, _) | (_, Verdict::Denied) => false,
         (_, Verdict::Allowed) => true,

@@ -60,7 +60,13 @@ fn assume(
     role_arn: &str,
     external_id: Option<&str>,
 ) -> Result<SessionCredentials, StsError> {
-    let request = AssumeRole { role_arn, session_name: "EKSGetTokenAuth", duration_seconds: None, external_id };
+    let request = AssumeRole {
+        role_arn,
+        session_name: "EKSGetTokenAuth",
+        duration_seconds: None,
+        external_id,
+        region: "us-west-2",
+    };
     assume_role(&world.directory, &sessions(), caller, &request, now(), &mut counting()).map(|role| role.credentials)
 }
 
@@ -167,7 +173,7 @@ fn durations_and_names_have_their_limits() {
     let caller = alice(&world);
     let ask = |caller: &Caller, session_name: &str, duration_seconds: Option<u32>| {
         let role_arn = role.arn.as_str();
-        let request = AssumeRole { role_arn, session_name, duration_seconds, external_id: None };
+        let request = AssumeRole { role_arn, session_name, duration_seconds, external_id: None, region: "us-west-2" };
         assume_role(&world.directory, &sessions(), caller, &request, now(), &mut counting())
     };
     for seconds in [0, 899, 43_201] {
@@ -192,7 +198,13 @@ fn a_chain_of_roles_is_capped_at_an_hour() {
     let caller = call(&world, &with_session(&session)).unwrap();
     let ask = |seconds: u32| {
         let role_arn = second.arn.as_str();
-        let request = AssumeRole { role_arn, session_name: "se", duration_seconds: Some(seconds), external_id: None };
+        let request = AssumeRole {
+            role_arn,
+            session_name: "se",
+            duration_seconds: Some(seconds),
+            external_id: None,
+            region: "us-west-2",
+        };
         assume_role(&world.directory, &sessions(), &caller, &request, now(), &mut counting())
     };
     assert!(ask(3_600).is_ok());
@@ -280,7 +292,8 @@ fn a_node_is_only_what_really_runs_with_its_role() {
     let (change, _) = world.directory.put_instance(account(), id, "node", "ip-10-0-0-1.ec2.internal").unwrap();
     world.apply(&change);
     let dns_name = |world: &World, role_arn: &str, session_name: &str| {
-        let request = AssumeRole { role_arn, session_name, duration_seconds: None, external_id: None };
+        let request =
+            AssumeRole { role_arn, session_name, duration_seconds: None, external_id: None, region: "us-west-2" };
         let assumed =
             assume_role(&world.directory, &sessions(), &alice(world), &request, now(), &mut counting()).unwrap();
         let caller = call(world, &with_session(&assumed.credentials)).unwrap();

@@ -18,6 +18,7 @@ pub mod listener;
 pub mod metrics;
 pub mod ops;
 pub mod own;
+mod permission;
 pub mod query;
 mod serve;
 pub mod sts;
@@ -28,6 +29,6 @@ mod webhook_tls;
 
 pub use cluster_record::ClusterRecord;
 pub use config::{Config, IdentityProvider};
-pub use error::ServerError;
+pub use error::{ServerError, WriteError};
 pub use serve::{Addresses, run};
 pub use update_record::UpdateRecord;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::LocalEndpoint;
-use doorward_server::{Config, IdentityProvider};
 use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
+use doorward_server::{Config, IdentityProvider};
 
 use super::file::{ConfigFile, ConfigFileError};
 use crate::aws::Environment;

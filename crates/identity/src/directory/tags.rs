@@ -66,6 +66,11 @@ impl Tags {
         self.0.iter()
     }
 
+    /// Keys and values, in the order of the keys.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,11 +1,16 @@
 //! Identity policies: what the user or role that carries them may do.
+//!
+//! Source: IAM User Guide, "Policy evaluation logic": a denial is final, and what nobody allows is not allowed.
 
 use serde::{Deserialize, Serialize};
 
 use super::PolicyError;
+use super::arn_pattern::ArnPattern;
+use super::certainty::{all, any, negated_if};
+use super::condition::Condition;
+use super::context::{Evaluation, Request};
 use super::json::Json;
 use super::statement::{Actions, Effect, RawStatement, parse_statements, strings};
-use super::wildcard::{Case, matches};
 use crate::printable::printable;
 
 /// A policy that can be attached to a user or a role: its text as it was given, and its meaning.
@@ -16,23 +21,14 @@ pub struct IdentityPolicy {
     statements: Vec<Statement>,
 }
 
-/// What is acted upon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
-    /// Not known, or everything: only a statement about every resource (`*`) grants, and any statement forbids.
-    Everything,
-    /// One resource, by its ARN.
-    Arn(&'a str),
-}
-
-/// What policies say of one action.
+/// What policies say of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// No statement grants it.
     NotAllowed,
     /// A statement grants it and none forbids it.
     Allowed,
-    /// A statement forbids it, which no other statement can undo.
+    /// A statement forbids it, or may do so, which no other statement can undo.
     Denied,
 }
 
@@ -50,25 +46,26 @@ impl IdentityPolicy {
         &self.text
     }
 
-    /// What this policy alone says of an action, such as `eks:ListClusters`.
-    pub fn evaluate(&self, action: &str, target: Target<'_>) -> Verdict {
-        let of_statement = |statement: &Statement| match statement.effect {
-            _ if !statement.actions.include(action) => Verdict::NotAllowed,
-            Effect::Deny if statement.may_concern(target) => Verdict::Denied,
-            Effect::Allow if statement.surely_concerns(target) => Verdict::Allowed,
-            Effect::Allow | Effect::Deny => Verdict::NotAllowed,
-        };
-        self.statements.iter().map(of_statement).max().unwrap_or(Verdict::NotAllowed)
+    /// What this policy alone says of a request.
+    pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
+        evaluate([self], request)
     }
 }
 
 /// What several policies say together.
-pub fn evaluate<'a>(
-    policies: impl IntoIterator<Item = &'a IdentityPolicy>,
-    action: &str,
-    target: Target<'_>,
-) -> Verdict {
-    policies.into_iter().map(|policy| policy.evaluate(action, target)).max().unwrap_or(Verdict::NotAllowed)
+pub fn evaluate<'a>(policies: impl IntoIterator<Item = &'a IdentityPolicy>, request: &Request<'_>) -> Verdict {
+    let evaluation = Evaluation::of(request.context);
+    let mut verdict = Verdict::NotAllowed;
+    for statement in policies.into_iter().flat_map(|policy| &policy.statements) {
+        match statement.effect {
+            // What is granted already cannot be granted any more.
+            Effect::Allow if verdict == Verdict::Allowed => {}
+            Effect::Allow if statement.concerns(request, &evaluation) == Some(true) => verdict = Verdict::Allowed,
+            Effect::Deny if statement.concerns(request, &evaluation) != Some(false) => return Verdict::Denied,
+            Effect::Allow | Effect::Deny => {}
+        }
+    }
+    verdict
 }
 
 impl TryFrom<String> for IdentityPolicy {
@@ -89,11 +86,17 @@ impl From<IdentityPolicy> for String {
 struct Statement {
     effect: Effect,
     actions: Actions,
-    resources: Vec<String>,
+    resources: Vec<Resource>,
     /// `NotResource` instead of `Resource`.
     is_negated: bool,
-    /// Conditions of identity policies are not evaluated yet.
-    is_conditional: bool,
+    condition: Condition,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Resource {
+    /// `*`
+    Everything,
+    Arn(ArnPattern),
 }
 
 impl Statement {
@@ -102,67 +105,57 @@ impl Statement {
             return Err(PolicyError::Shape("only a trust policy names principals"));
         }
         let (resources, is_negated) = match (raw.resource, raw.not_resource) {
-            (Some(value), None) => (parse_resources(value)?, false),
-            (None, Some(value)) => (parse_resources(value)?, true),
+            (Some(value), None) => (parse_resources(value, raw.variables)?, false),
+            (None, Some(value)) => (parse_resources(value, raw.variables)?, true),
             _ => return Err(PolicyError::Shape("a statement needs either `Resource` or `NotResource`")),
         };
-        let is_conditional = !raw.condition.is_empty();
-        Ok(Self { effect: raw.effect, actions: raw.actions, resources, is_negated, is_conditional })
+        Ok(Self { effect: raw.effect, actions: raw.actions, resources, is_negated, condition: raw.condition })
     }
 
-    /// For granting: false whenever that is not certain.
-    fn surely_concerns(&self, target: Target<'_>) -> bool {
-        let fits = |pattern: &String| match target {
-            _ if pattern == "*" => true,
-            Target::Everything => false,
-            Target::Arn(arn) => !has_variable(pattern) && is_arn_like(pattern, arn),
-        };
-        !self.is_conditional && !self.is_negated && self.resources.iter().any(fits)
-    }
-
-    /// For forbidding: true whenever that is not excluded.
-    fn may_concern(&self, target: Target<'_>) -> bool {
-        let arn = match target {
-            // `*` is how a caller without a resource at hand writes "everything".
-            Target::Everything | Target::Arn("*") => return true,
-            Target::Arn(arn) => arn,
-        };
-        self.is_negated
-            || self.resources.iter().any(|pattern| has_variable(pattern) || matches(pattern, arn, Case::Sensitive))
+    /// Whether the statement is about this request.
+    fn concerns(&self, request: &Request<'_>, evaluation: &Evaluation<'_>) -> Option<bool> {
+        if !self.actions.include(request.action) {
+            return Some(false);
+        }
+        let resource = any(
+            &evaluation.fuel,
+            self.resources.iter().map(|resource| match resource {
+                Resource::Everything => Some(true),
+                Resource::Arn(pattern) => pattern.covers(request.resource, evaluation),
+            }),
+        );
+        let resource = negated_if(self.is_negated, resource);
+        if resource == Some(false) {
+            return Some(false);
+        }
+        all(&evaluation.fuel, [resource, self.condition.holds(evaluation)])
     }
 }
 
-fn parse_resources(value: &Json) -> Result<Vec<String>, PolicyError> {
+fn parse_resources(value: &Json, variables: bool) -> Result<Vec<Resource>, PolicyError> {
     let patterns = strings(value, "a resource is a string, several are a list of strings")?;
-    match patterns.iter().find(|pattern| *pattern != "*" && !pattern.starts_with("arn:")) {
-        Some(bad) => Err(PolicyError::Resource(printable(bad))),
-        None => Ok(patterns),
-    }
-}
-
-/// `${aws:username}` and the like, which are not filled in yet.
-fn has_variable(pattern: &str) -> bool {
-    pattern.contains("${")
-}
-
-/// Section by section, so that a wildcard in one section never swallows a colon and reaches into another account.
-fn is_arn_like(pattern: &str, arn: &str) -> bool {
-    let (patterns, sections) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
-    patterns.clone().count() == 6
-        && sections.clone().count() == 6
-        && patterns.zip(sections).all(|(pattern, section)| matches(pattern, section, Case::Sensitive))
+    let parse = |pattern: &String| match pattern.as_str() {
+        "*" => Ok(Resource::Everything),
+        arn if arn.starts_with("arn:") => Ok(Resource::Arn(ArnPattern::parse(arn, variables))),
+        bad => Err(PolicyError::Resource(printable(bad))),
+    };
+    patterns.iter().map(parse).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::context::Context;
     use super::*;
 
-    fn statement(rest: &str) -> IdentityPolicy {
-        IdentityPolicy::parse(&format!(r#"{{"Version":"2012-10-17","Statement":{{{rest}}}}}"#)).unwrap()
+    const ROLE: &str = "arn:aws:iam::123456789012:role/team/a";
+
+    fn ask(policy: &str, action: &str, resource: &str) -> Verdict {
+        let request = Request { action, resource, context: &Context::default() };
+        IdentityPolicy::parse(policy).unwrap().evaluate(&request)
     }
 
-    fn verdict(rest: &str, action: &str) -> Verdict {
-        statement(rest).evaluate(action, Target::Everything)
+    fn verdict(statement: &str, action: &str) -> Verdict {
+        ask(&format!(r#"{{"Version":"2012-10-17","Statement":{{{statement}}}}}"#), action, "*")
     }
 
     #[test]
@@ -178,42 +171,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_evaluated_yet_never_grants() {
+    fn what_is_not_certain_never_grants_and_always_forbids() {
         for rest in [
-            r#""Effect":"Allow","Action":"*","Resource":"arn:aws:eks:*:*:*""#,
-            r#""Effect":"Allow","Action":"*","NotResource":"arn:aws:eks:*:*:x""#,
-            r#""Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":true}}"#,
+            r#""Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#,
+            r#""Resource":"*","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#,
+            r#""Resource":"*","Condition":{"StringNotEquals":{"aws:SourceVpc":"vpc-1"}}"#,
+            r#""Resource":"*","Condition":{"Null":{"aws:SourceVpc":"true"}}"#,
+            r#""Resource":"arn:aws:iam::123456789012:role/team/${aws:username}""#,
+            r#""NotResource":"arn:aws:iam::123456789012:role/team/${aws:username}""#,
+            r#""Resource":"arn:aws:*:role/team/a""#,
+            r#""NotResource":"arn:aws:*:role/team/a""#,
         ] {
-            assert_eq!(verdict(rest, "eks:ListClusters"), Verdict::NotAllowed, "{rest}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_evaluated_yet_always_forbids() {
-        for rest in [
-            r#""Effect":"Deny","Action":"eks:*","Resource":"arn:aws:eks:us-west-2:123456789012:cluster/x""#,
-            r#""Effect":"Deny","NotAction":"iam:*","NotResource":"*""#,
-            r#""Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:username":"x"}}"#,
-        ] {
-            let policy = format!(r#"{{"Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},{{{rest}}}]}}"#);
-            let policy = IdentityPolicy::parse(&policy).unwrap();
-            assert_eq!(policy.evaluate("eks:ListClusters", Target::Everything), Verdict::Denied, "{rest}");
-            assert_eq!(policy.evaluate("eks:ListClusters", Target::Arn("*")), Verdict::Denied, "{rest}");
-            assert_eq!(
-                policy.evaluate("iam:GetRole", Target::Everything) == Verdict::Denied,
-                rest.contains("StringEquals")
-            );
+            let policy = |effect: &str| {
+                format!(
+                    r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"{effect}","Action":"*",{rest}}},
+                    {{"Effect":"Allow","Action":"sts:*","Resource":"*"}}]}}"#
+                )
+            };
+            assert_eq!(ask(&policy("Allow"), "eks:ListClusters", ROLE), Verdict::NotAllowed, "{rest}");
+            assert_eq!(ask(&policy("Deny"), "sts:AssumeRole", ROLE), Verdict::Denied, "{rest}");
         }
     }
 
     #[test]
     fn an_allow_on_one_role_grants_for_that_role_alone() {
-        let role = "arn:aws:iam::123456789012:role/team/a";
-        let policy = |resource: &str| {
-            statement(&format!(r#""Effect":"Allow","Action":"sts:AssumeRole","Resource":"{resource}""#))
+        let says = |resource: &str| {
+            let policy = format!(
+                r#"{{"Version":"2012-10-17",
+                "Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"{resource}"}}}}"#
+            );
+            ask(&policy, "sts:AssumeRole", ROLE)
         };
-        let says = |resource: &str| policy(resource).evaluate("sts:AssumeRole", Target::Arn(role));
-        assert_eq!(says(role), Verdict::Allowed);
+        assert_eq!(says(ROLE), Verdict::Allowed);
         assert_eq!(says("arn:aws:iam::*:role/team/?"), Verdict::Allowed);
         assert_eq!(says("arn:aws:iam::123456789012:role/a"), Verdict::NotAllowed);
         assert_eq!(says("arn:aws:*:role/team/a"), Verdict::NotAllowed);

@@ -2,16 +2,29 @@
 //!
 //! Source: IAM User Guide, "Policies and permissions", "Grammar of the IAM JSON policy language" and "Policy evaluation
 //! logic". Parsing is strict: an element that is unknown here, stands twice or does not fit is refused, because a
-//! statement half understood grants or forbids something nobody wrote. What is understood but not evaluated yet never
-//! grants, and always forbids.
+//! statement half understood grants or forbids something nobody wrote. What the language has and is not understood here is
+//! *not certain*: a statement that depends on it never grants, and always forbids. That goes for the operators `Binary…`,
+//! `IpAddress` and `NotIpAddress`, for every condition key that is not listed in `keys.rs`, for variables of such keys,
+//! for a key with several values that is tested without `ForAllValues:` or `ForAnyValue:`, and for a wildcard in the
+//! middle of a resource that would have to reach across a colon.
 
+mod arn_pattern;
+mod certainty;
+mod condition;
+mod context;
+mod cover;
+mod fuel;
 pub mod identity;
 mod json;
+mod keys;
+mod operator;
+mod pattern;
 mod statement;
 pub mod trust;
 pub mod wildcard;
 
-pub use identity::{IdentityPolicy, Target, Verdict};
+pub use context::{Context, Request};
+pub use identity::{IdentityPolicy, Verdict};
 pub use trust::{TrustPolicy, TrustedPrincipal};
 
 /// The API's limit for any document, in characters.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::condition::Condition;
 use super::json::Json;
 use super::wildcard::{Case, matches};
 use super::{MAX_DOCUMENT_LENGTH, PolicyError};
@@ -14,12 +15,14 @@ pub(super) enum Effect {
     Deny,
 }
 
-/// One statement, taken apart but with `Principal`, `Resource` and `Condition` still to be read by its kind of policy.
+/// One statement, taken apart but with `Principal` and `Resource` still to be read by its kind of policy.
 #[derive(Debug)]
 pub(super) struct RawStatement<'a> {
     pub(super) effect: Effect,
     pub(super) actions: Actions,
     pub(super) condition: Condition,
+    /// Whether `${…}` is a variable: not in documents of the older version.
+    pub(super) variables: bool,
     pub(super) resource: Option<&'a Json>,
     pub(super) not_resource: Option<&'a Json>,
     pub(super) principal: Option<&'a Json>,
@@ -37,10 +40,11 @@ pub(super) fn parse_statements<T>(
     let Json::Object(elements) = Json::parse(text).map_err(|_| PolicyError::Json)? else {
         return Err(PolicyError::Shape("a policy is a JSON object"));
     };
-    let mut statements = None;
+    let (mut statements, mut variables) = (None, false);
     for (name, value) in &elements {
         match (name.as_str(), value) {
-            ("Version", Json::String(version)) if version == "2012-10-17" || version == "2008-10-17" => {}
+            ("Version", Json::String(version)) if version == "2012-10-17" => variables = true,
+            ("Version", Json::String(version)) if version == "2008-10-17" => {}
             ("Version", _) => return Err(PolicyError::Shape("`Version` must be `2012-10-17` or `2008-10-17`")),
             ("Id", Json::String(_)) => {}
             ("Statement", value) => statements = Some(value.one_or_many()),
@@ -50,10 +54,14 @@ pub(super) fn parse_statements<T>(
     let statements = statements.filter(|statements| !statements.is_empty());
     let statements = statements.ok_or(PolicyError::Shape("a policy needs at least one statement"))?;
     let mut sids = HashSet::new();
-    statements.iter().map(|statement| read(parse_statement(statement, &mut sids)?)).collect()
+    statements.iter().map(|statement| read(parse_statement(statement, variables, &mut sids)?)).collect()
 }
 
-fn parse_statement<'a>(value: &'a Json, sids: &mut HashSet<&'a str>) -> Result<RawStatement<'a>, PolicyError> {
+fn parse_statement<'a>(
+    value: &'a Json,
+    variables: bool,
+    sids: &mut HashSet<&'a str>,
+) -> Result<RawStatement<'a>, PolicyError> {
     let Json::Object(elements) = value else {
         return Err(PolicyError::Shape("a statement is a JSON object"));
     };
@@ -70,7 +78,7 @@ fn parse_statement<'a>(value: &'a Json, sids: &mut HashSet<&'a str>) -> Result<R
             "NotResource" => not_resource = Some(value),
             "Principal" => principal = Some(value),
             "NotPrincipal" => not_principal = Some(value),
-            "Condition" => condition = Condition::parse(value)?,
+            "Condition" => condition = Condition::parse(value, variables)?,
             _ => return Err(PolicyError::UnknownElement(printable(name))),
         }
     }
@@ -80,7 +88,7 @@ fn parse_statement<'a>(value: &'a Json, sids: &mut HashSet<&'a str>) -> Result<R
         _ => return Err(PolicyError::Shape("a statement needs either `Action` or `NotAction`")),
     };
     let effect = effect.ok_or(PolicyError::Shape("a statement needs `Effect`"))?;
-    Ok(RawStatement { effect, actions, condition, resource, not_resource, principal, not_principal })
+    Ok(RawStatement { effect, actions, condition, variables, resource, not_resource, principal, not_principal })
 }
 
 fn check_sid<'a>(value: &'a Json, sids: &mut HashSet<&'a str>) -> Result<(), PolicyError> {
@@ -134,41 +142,5 @@ impl Actions {
     /// Whether the statement speaks of this action.
     pub(super) fn include(&self, action: &str) -> bool {
         self.patterns.iter().any(|pattern| matches(pattern, action, Case::Insensitive)) != self.negated
-    }
-}
-
-/// The tests of a `Condition`, all of which must hold: operator, key, and values of which one must fit.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Condition {
-    pub(super) tests: Vec<Test>,
-}
-
-/// One test of a condition.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Test {
-    pub(super) operator: String,
-    pub(super) key: String,
-    pub(super) values: Vec<String>,
-}
-
-impl Condition {
-    fn parse(value: &Json) -> Result<Self, PolicyError> {
-        const SHAPE: PolicyError = PolicyError::Shape("a condition is operators, keys and values");
-        let Json::Object(operators) = value else { return Err(SHAPE) };
-        let mut tests = Vec::new();
-        for (operator, keys) in operators {
-            let Json::Object(keys) = keys else { return Err(SHAPE) };
-            for (key, values) in keys {
-                let values: Option<Vec<String>> = values.one_or_many().iter().map(Json::as_scalar).collect();
-                let values = values.filter(|values| !values.is_empty()).ok_or(SHAPE)?;
-                tests.push(Test { operator: operator.clone(), key: key.clone(), values });
-            }
-        }
-        Ok(Self { tests })
-    }
-
-    /// Whether there is nothing to test.
-    pub(super) fn is_empty(&self) -> bool {
-        self.tests.is_empty()
     }
 }

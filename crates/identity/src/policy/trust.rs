@@ -8,10 +8,11 @@ use doorward_core::principal::{PrincipalArn, PrincipalKind, canonicalize};
 use serde::{Deserialize, Serialize};
 
 use super::PolicyError;
+use super::condition::Condition;
+use super::context::{Context, Evaluation};
 use super::json::Json;
+use super::statement::{Actions, Effect, RawStatement, parse_statements, strings};
 use crate::printable::printable;
-
-use super::statement::{Actions, Condition, Effect, RawStatement, Test, parse_statements, strings};
 
 /// The document that says who may assume a role: its text as it was given, and its meaning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,8 +44,8 @@ pub struct TrustRequest<'a> {
     pub principal: &'a PrincipalArn,
     /// What `GetCallerIdentity` answers: the session for a role.
     pub caller_arn: &'a str,
-    /// `ExternalId` of the request.
-    pub external_id: Option<&'a str>,
+    /// What conditions can ask: the caller, the role, `ExternalId`, the session's name.
+    pub context: &'a Context<'a>,
 }
 
 /// What a trust policy says to a request.
@@ -86,6 +87,7 @@ impl TrustPolicy {
     /// Whether `sts:AssumeRole` is trusted to this caller. `is_same` tells whether the principal that a statement names
     /// is still the one that bore the name when the policy was written: IAM trusts the unique id, not the name.
     pub fn evaluate(&self, request: &TrustRequest<'_>, is_same: impl Fn(&PrincipalArn) -> bool) -> Trust {
+        let evaluation = Evaluation::of(request.context);
         let of_statement = |statement: &Statement| {
             if !statement.actions.include("sts:AssumeRole") {
                 return Trust::None;
@@ -93,10 +95,13 @@ impl TrustPolicy {
             // A denial is not lost because its principal was made again, or because nothing is known about its account.
             let is_meant = |arn: &PrincipalArn| statement.effect == Effect::Deny || is_same(arn);
             let trust = statement.principals.iter().map(|principal| fit(principal, request, is_meant)).max();
-            match (trust.unwrap_or(Trust::None), statement.effect) {
-                (Trust::None, _) => Trust::None,
-                (_, Effect::Deny) if holds(&statement.condition, request) != Some(false) => Trust::Denied,
-                (trust, Effect::Allow) if holds(&statement.condition, request) == Some(true) => trust,
+            let trust = trust.unwrap_or(Trust::None);
+            if trust == Trust::None {
+                return Trust::None;
+            }
+            match (statement.effect, statement.condition.holds(&evaluation)) {
+                (Effect::Deny, None | Some(true)) => Trust::Denied,
+                (Effect::Allow, Some(true)) => trust,
                 _ => Trust::None,
             }
         };
@@ -112,19 +117,6 @@ fn fit(principal: &TrustedPrincipal, request: &TrustRequest<'_>, is_same: impl F
         TrustedPrincipal::Session(arn) => (arn == request.caller_arn, Trust::Direct),
     };
     if fits { trust } else { Trust::None }
-}
-
-/// Whether all tests hold; `None` where one of them is not evaluated here and no other one fails.
-fn holds(condition: &Condition, request: &TrustRequest<'_>) -> Option<bool> {
-    let mut all_known = true;
-    for Test { operator, key, values } in &condition.tests {
-        if operator != "StringEquals" || !key.eq_ignore_ascii_case("sts:ExternalId") {
-            all_known = false;
-        } else if !request.external_id.is_some_and(|id| values.iter().any(|value| value == id)) {
-            return Some(false);
-        }
-    }
-    all_known.then_some(true)
 }
 
 impl TryFrom<String> for TrustPolicy {
@@ -221,10 +213,15 @@ mod tests {
     }
 
     fn ask(text: &str, external_id: Option<&str>) -> Trust {
+        let mut context = Context::default();
+        context.set_all("sts:ExternalId", external_id);
+        evaluate(text, &context, true)
+    }
+
+    fn evaluate(text: &str, context: &Context<'_>, is_same: bool) -> Trust {
         let principal = PrincipalArn::parse(BOB).unwrap();
-        let request =
-            TrustRequest { account: principal.account(), principal: &principal, caller_arn: BOB, external_id };
-        TrustPolicy::parse(text).unwrap().evaluate(&request, |_| true)
+        let request = TrustRequest { account: principal.account(), principal: &principal, caller_arn: BOB, context };
+        TrustPolicy::parse(text).unwrap().evaluate(&request, |_| is_same)
     }
 
     #[test]
@@ -246,19 +243,23 @@ mod tests {
     }
 
     #[test]
-    fn only_the_external_id_is_a_condition_that_can_hold() {
+    fn a_condition_can_ask_for_an_external_id() {
         let bob = r#"{"AWS":"123456789012"}"#;
         let id = r#","Condition":{"StringEquals":{"sts:externalid":["a","b"]}}"#;
         assert_eq!(trust(bob, id, Some("b")), Trust::ByAccount);
         assert_eq!(trust(bob, id, Some("B")), Trust::None);
         assert_eq!(trust(bob, id, None), Trust::None);
-        for other in [
-            r#","Condition":{"StringLike":{"sts:ExternalId":"*"}}"#,
-            r#","Condition":{"StringEqualsIfExists":{"sts:ExternalId":"b"}}"#,
-            r#","Condition":{"StringEquals":{"sts:ExternalId":"b","aws:PrincipalOrgID":"o-1"}}"#,
-            r#","Condition":{"Bool":{"aws:MultiFactorAuthPresent":false}}"#,
+        for (condition, with, without) in [
+            (r#"{"StringLike":{"sts:ExternalId":"?"}}"#, Trust::ByAccount, Trust::None),
+            (r#"{"StringNotEquals":{"sts:ExternalId":"b"}}"#, Trust::None, Trust::ByAccount),
+            (r#"{"StringEqualsIfExists":{"sts:ExternalId":"b"}}"#, Trust::ByAccount, Trust::ByAccount),
+            (r#"{"Null":{"sts:ExternalId":"false"}}"#, Trust::ByAccount, Trust::None),
+            (r#"{"StringEquals":{"sts:ExternalId":"b","aws:PrincipalOrgID":"o-1"}}"#, Trust::None, Trust::None),
+            (r#"{"Bool":{"aws:MultiFactorAuthPresent":false}}"#, Trust::None, Trust::None),
         ] {
-            assert_eq!(trust(bob, other, Some("b")), Trust::None, "{other}");
+            let rest = format!(r#","Condition":{condition}"#);
+            assert_eq!(trust(bob, &rest, Some("b")), with, "{condition}");
+            assert_eq!(trust(bob, &rest, None), without, "{condition}");
         }
     }
 
@@ -271,7 +272,7 @@ mod tests {
             )
         };
         assert_eq!(ask(&with_deny(""), None), Trust::Denied);
-        assert_eq!(ask(&with_deny(r#","Condition":{"DateLessThan":{"aws:CurrentTime":"x"}}"#), None), Trust::Denied);
+        assert_eq!(ask(&with_deny(r#","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#), None), Trust::Denied);
         let by_id = with_deny(r#","Condition":{"StringEquals":{"sts:ExternalId":"a"}}"#);
         assert_eq!(ask(&by_id, Some("a")), Trust::Denied);
         assert_eq!(ask(&by_id, Some("b")), Trust::Direct);
@@ -286,10 +287,8 @@ mod tests {
     #[test]
     fn a_name_that_another_principal_bears_now_is_not_trusted() {
         let text = format!(r#"{{"Statement":{{"Effect":"Allow","Principal":{{"AWS":"{BOB}"}},"Action":"*"}}}}"#);
-        let principal = PrincipalArn::parse(BOB).unwrap();
-        let request =
-            TrustRequest { account: principal.account(), principal: &principal, caller_arn: BOB, external_id: None };
-        assert_eq!(TrustPolicy::parse(&text).unwrap().evaluate(&request, |_| false), Trust::None);
+        assert_eq!(evaluate(&text, &Context::default(), true), Trust::Direct);
+        assert_eq!(evaluate(&text, &Context::default(), false), Trust::None);
     }
 
     #[test]

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorward_core::cluster::Cluster;
 use doorward_identity::authenticate::{AuthError, authenticate_presented};
 use doorward_identity::caller::Caller;
-use doorward_identity::policy::Target;
 use doorward_identity::session::SessionKey;
 use doorward_sigv4::{PayloadHash, Presented, Request as SignedRequest};
 use http::{Request, Response, StatusCode};
@@ -97,28 +95,16 @@ impl Api {
         request_id: &str,
         named_cluster: &mut Option<String>,
     ) -> Result<Answer, ApiError> {
-        let (service, routed) = if incoming.path.starts_with("/doorward/") {
-            ("doorward", own::Route::parse(&incoming.method, &incoming.path).map(Routed::Own))
-        } else {
-            ("eks", eks::Route::parse(&incoming.method, &incoming.path).map(Routed::Eks))
-        };
+        let service = if incoming.path.starts_with("/doorward/") { "doorward" } else { "eks" };
         // Nobody learns what is served here without a signature.
         let view = self.engine.view_owned();
-        let Authenticated { caller, region } =
-            self.authenticate(&view, incoming, service, now).map_err(json_auth_error)?;
-        let routed = routed?;
+        let authenticate = |view: &View| self.authenticate(view, incoming, service, now).map_err(json_auth_error);
+        let Authenticated { caller, region } = authenticate(&view)?;
+        let routed = Routed::parse(incoming, service)?;
         *named_cluster = routed.cluster().map(str::to_owned);
-        let known = routed.cluster().and_then(|name| view.cluster(name)).map(|view| view.cluster.clone());
-        permit(&caller, &format!("{service}:{}", routed.action()), &routed.resource(known.as_ref()))?;
         let new_id = uuid::Builder::from_random_bytes(random().map_err(|_| unavailable())?).into_uuid().to_string();
-        let call = Call {
-            caller: &caller,
-            now,
-            region: &region,
-            new_id: &new_id,
-            query: &incoming.query,
-            body: &incoming.body,
-        };
+        let call = Call { caller: &caller, now, region: &region, new_id: &new_id, query: &incoming.query };
+        routed.permit(&view, &call)?;
         let body = if routed.writes() {
             let event = Event {
                 by: caller.arn(),
@@ -127,7 +113,17 @@ impl Api {
                 request_id: request_id.to_owned(),
                 at: now,
             };
-            self.engine.write(event, |view| routed.run(view, &call)).await?
+            let plan = |current: &View| {
+                // Until it was this request's turn to write, the key or a permission may have been taken away.
+                if std::ptr::eq(current, &*view) {
+                    return routed.run(current, &call);
+                }
+                let caller = authenticate(current)?.caller;
+                let call = Call { caller: &caller, ..call };
+                routed.permit(current, &call)?;
+                routed.run(current, &call)
+            };
+            self.engine.write(event, plan).await?
         } else {
             routed.run(&view, &call)?.0
         };
@@ -172,6 +168,15 @@ fn signed_request<'a>(incoming: &'a Incoming, headers: &'a [(&'a str, &'a [u8])]
 }
 
 impl Routed {
+    fn parse(incoming: &Incoming, service: &str) -> Result<Self, ApiError> {
+        let Incoming { method, path, query, body, .. } = incoming;
+        if service == "doorward" {
+            own::Route::parse(method, path, body).map(Self::Own)
+        } else {
+            eks::Route::parse(method, path, query, body).map(Self::Eks)
+        }
+    }
+
     fn cluster(&self) -> Option<&str> {
         match self {
             Self::Eks(route) => route.cluster(),
@@ -193,10 +198,10 @@ impl Routed {
         }
     }
 
-    fn resource(&self, cluster: Option<&Cluster>) -> String {
+    fn permit(&self, view: &View, call: &Call<'_>) -> Result<(), ApiError> {
         match self {
-            Self::Eks(route) => route.resource(cluster),
-            Self::Own(_) => "*".to_owned(),
+            Self::Eks(route) => eks::permit(route, view, call),
+            Self::Own(route) => own::permit(route, call),
         }
     }
 
@@ -205,15 +210,6 @@ impl Routed {
             Self::Eks(route) => eks::run(route, view, call),
             Self::Own(route) => own::run(route, view, call),
         }
-    }
-}
-
-/// Whether the caller's policies allow the action.
-pub(super) fn permit(caller: &Caller, action: &str, resource: &str) -> Result<(), ApiError> {
-    if caller.may(action, Target::Arn(resource)) {
-        Ok(())
-    } else {
-        Err(ApiError::access_denied(&caller.arn(), action, resource))
     }
 }
 

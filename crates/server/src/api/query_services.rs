@@ -2,13 +2,15 @@
 //!
 //! Which of the two is meant is said by what the request was signed for. A request for neither is answered as STS would.
 
+use doorward_identity::Caller;
 use doorward_identity::random::OsRandom;
 use jiff::Timestamp;
 
 use super::entry::{Api, Authenticated};
 use super::http::{Answer, Incoming};
 use crate::change::Change;
-use crate::engine::{Event, WriteError};
+use crate::engine::Event;
+use crate::error::WriteError;
 use crate::query::{ApiError, Call, Format, Parameters, Service};
 use crate::view::View;
 use crate::{iam, sts};
@@ -41,6 +43,31 @@ pub(super) async fn answer(api: &Api, incoming: &Incoming, now: Timestamp, reque
     }
 }
 
+/// What all calls of one request have in common.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    api: &'a Api,
+    region: &'a str,
+    now: Timestamp,
+    request_id: &'a str,
+    format: Format,
+}
+
+impl Asked<'_> {
+    fn call<'a>(&'a self, view: &'a View, caller: &'a Caller, random: &'a mut OsRandom) -> Call<'a> {
+        Call {
+            directory: &view.directory,
+            sessions: &self.api.sessions,
+            caller,
+            region: self.region,
+            now: self.now,
+            request_id: self.request_id,
+            format: self.format,
+            random,
+        }
+    }
+}
+
 async fn run(
     api: &Api,
     incoming: &Incoming,
@@ -54,40 +81,39 @@ async fn run(
         Service::Iam => "iam",
         Service::Sts => "sts",
     };
-    let Authenticated { caller, .. } = api.authenticate(&view, incoming, name, now)?;
+    let Authenticated { caller, region } = api.authenticate(&view, incoming, name, now)?;
     let parameters = Parameters::read(&incoming.query, &incoming.body)?;
-    let action = parameters.action().to_owned();
-    let operation = |view: &View| {
-        let call = &mut Call {
-            directory: &view.directory,
-            sessions: &api.sessions,
-            caller: &caller,
-            now,
-            request_id,
-            format,
-            random: &mut OsRandom,
-        };
-        match service {
-            Service::Iam => iam::run(call, parameters),
-            Service::Sts => sts::run(call, parameters),
+    let asked = Asked { api, region: &region, now, request_id, format };
+    let outcome = match service {
+        Service::Sts => sts::run(&mut asked.call(&view, &caller, &mut OsRandom), parameters)?,
+        Service::Iam if !iam::is_write(parameters.action()) => {
+            iam::run(&mut asked.call(&view, &caller, &mut OsRandom), parameters)?
         }
-    };
-    let outcome = if service == Service::Iam && iam::is_write(&action) {
-        let event = Event {
-            by: caller.arn(),
-            access_key_id: caller.access_key_id.clone(),
-            action: format!("{name}:{action}"),
-            request_id: request_id.to_owned(),
-            at: now,
-        };
-        let plan = |view: &View| {
-            let mut outcome = operation(view)?;
-            let changes = std::mem::take(&mut outcome.changes).into_iter().map(Change::Directory).collect();
-            Ok::<_, ApiError>((outcome, changes))
-        };
-        api.engine.write(event, plan).await?
-    } else {
-        operation(&view)?
+        Service::Iam => {
+            // A refusal need not wait for its turn to write.
+            iam::permit(&asked.call(&view, &caller, &mut OsRandom), &parameters)?;
+            let event = Event {
+                by: caller.arn(),
+                access_key_id: caller.access_key_id.clone(),
+                action: format!("{name}:{}", parameters.action()),
+                request_id: request_id.to_owned(),
+                at: now,
+            };
+            let plan = |current: &View| {
+                // Until it was this request's turn to write, the key or a permission may have been taken away.
+                let again;
+                let caller = if std::ptr::eq(current, &*view) {
+                    &caller
+                } else {
+                    again = api.authenticate(current, incoming, name, now)?.caller;
+                    &again
+                };
+                let mut outcome = iam::run(&mut asked.call(current, caller, &mut OsRandom), parameters)?;
+                let changes = std::mem::take(&mut outcome.changes).into_iter().map(Change::Directory).collect();
+                Ok::<_, ApiError>((outcome, changes))
+            };
+            api.engine.write(event, plan).await?
+        }
     };
     Ok(Answer {
         status: http::StatusCode::OK,

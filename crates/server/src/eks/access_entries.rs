@@ -1,42 +1,25 @@
 //! CreateAccessEntry, DescribeAccessEntry, UpdateAccessEntry, DeleteAccessEntry, ListAccessEntries.
 
-use doorward_core::access_entry::{AccessEntry, AccessEntryError, AccessEntryUpdate, NewAccessEntry, Tags};
+use doorward_core::access_entry::{AccessEntry, AccessEntryError};
 use doorward_core::access_policy::AccessPolicyArn;
 use doorward_core::principal::{PrincipalArn, PrincipalId};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::page::Page;
-use super::parameters::{body, cluster_name, cluster_with_entries, fingerprint, query, single};
+use super::parameters::{cluster_name, cluster_with_entries, fingerprint, query, single};
+use super::requests::{Create, Update};
 use super::{Call, Outcome, json};
 use crate::api::ApiError;
 use crate::change::Change;
 use crate::view::{ClusterView, UnknownPrincipals, View};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CreateBody {
-    principal_arn: Option<String>,
-    kubernetes_groups: Option<Vec<String>>,
-    tags: Option<Tags>,
-    username: Option<String>,
-    r#type: Option<String>,
-    client_request_token: Option<String>,
-}
-
-pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str) -> Outcome {
-    let body: CreateBody = body(call.body)?;
-    let request = NewAccessEntry::parse(
-        body.principal_arn.as_deref().unwrap_or_default(),
-        body.r#type.as_deref(),
-        body.username.as_deref(),
-        body.kubernetes_groups.as_deref(),
-        body.tags.unwrap_or_default(),
-    )?;
+pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str, create: &Create) -> Outcome {
+    let request = create.parsed.clone()?;
     let cluster = cluster_with_entries(view, cluster)?;
     request.check_account(cluster.record.account)?;
-    let fingerprint = body.client_request_token.as_deref().map(|token| fingerprint(token, &format!("{request:?}")));
+    let fingerprint =
+        create.body.client_request_token.as_deref().map(|token| fingerprint(token, &format!("{request:?}")));
     if let Some(entry) = cluster.world.entry(&request.principal_arn) {
         if fingerprint.is_some() && entry.created_by == fingerprint {
             return Ok((json!({ "accessEntry": json::access_entry(entry, &cluster.cluster) }), Vec::new()));
@@ -81,16 +64,8 @@ pub(super) fn describe(view: &View, cluster: &str, principal: &str) -> Outcome {
     Ok((json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) }), Vec::new()))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UpdateBody {
-    kubernetes_groups: Option<Vec<String>>,
-    username: Option<String>,
-}
-
-pub(super) fn update(view: &View, call: &Call<'_>, cluster: &str, principal: &str) -> Outcome {
-    let body: UpdateBody = body(call.body)?;
-    let update = AccessEntryUpdate::parse(body.username.as_deref(), body.kubernetes_groups.as_deref())?;
+pub(super) fn update(view: &View, call: &Call<'_>, cluster: &str, principal: &str, update: &Update) -> Outcome {
+    let update = update.parsed.clone()?;
     let (cluster, entry) = find(view, cluster, principal)?;
     let entry = entry.updated(update, call.now)?;
     let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });

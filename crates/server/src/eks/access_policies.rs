@@ -2,41 +2,25 @@
 
 use doorward_core::access_entry::AccessEntryError;
 use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
-use doorward_core::access_scope::AccessScope;
 use doorward_core::partition::Partition;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::access_entries::{find, with_token};
 use super::page::Page;
-use super::parameters::{body, query};
+use super::parameters::query;
+use super::requests::Association;
 use super::{Call, Outcome, json};
 use crate::change::Change;
 use crate::view::View;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AssociateBody {
-    policy_arn: Option<String>,
-    access_scope: Option<ScopeBody>,
-}
-
-#[derive(Default, Deserialize)]
-struct ScopeBody {
-    r#type: Option<String>,
-    namespaces: Option<Vec<String>>,
-}
-
-pub(super) fn associate(view: &View, call: &Call<'_>, cluster: &str, principal: &str) -> Outcome {
-    let body: AssociateBody = body(call.body)?;
-    let policy_arn =
-        AccessPolicyArn::parse(body.policy_arn.as_deref().unwrap_or_default()).map_err(AccessEntryError::from)?;
-    let scope = body.access_scope.unwrap_or_default();
-    let scope = AccessScope::parse(
-        scope.r#type.as_deref().unwrap_or_default(),
-        scope.namespaces.as_deref().unwrap_or_default(),
-    )
-    .map_err(AccessEntryError::from)?;
+pub(super) fn associate(
+    view: &View,
+    call: &Call<'_>,
+    cluster: &str,
+    principal: &str,
+    association: &Association,
+) -> Outcome {
+    let (policy_arn, scope) = association.parsed.clone()?;
     let (cluster, entry) = find(view, cluster, principal)?;
     let (entry, association) =
         entry.associated(&policy_arn, scope, cluster.world.catalogue(), cluster.cluster.partition, call.now)?;

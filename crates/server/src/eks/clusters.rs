@@ -23,7 +23,8 @@ pub(super) fn describe(view: &View, name: &str) -> Outcome {
 pub(super) fn list(view: &View, call: &Call<'_>) -> Outcome {
     let query = query(call.query)?;
     let page = Page::parse(&query, "clusters")?;
-    let names = view.clusters().map(|cluster| cluster.record.name.as_str());
+    let own = view.clusters().filter(|cluster| cluster.record.account == call.caller.account);
+    let names = own.map(|cluster| cluster.record.name.as_str());
     let (names, token) =
         page.take(names.filter(|name| page.after().is_none_or(|after| *name > after)), |name| (*name).to_owned());
     Ok((with_token(json!({ "clusters": names }), token), Vec::new()))

@@ -3,50 +3,40 @@
 use std::sync::Arc;
 
 use doorward_core::access_entry::{AccessEntry, Tags, merge_tags};
+use doorward_core::account_id::AccountId;
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
 
-use super::parameters::{body, query};
 use super::{Call, Outcome};
 use crate::api::ApiError;
 use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
 use crate::view::{ClusterView, View};
 
-#[derive(Deserialize)]
-struct TagBody {
-    tags: Option<Tags>,
-}
-
-pub(super) fn tag(view: &View, call: &Call<'_>, resource: &str) -> Outcome {
-    let body: TagBody = body(call.body)?;
-    let added = body.tags.unwrap_or_default();
+pub(super) fn tag(view: &View, call: &Call<'_>, resource: &str, added: &Tags) -> Outcome {
     if added.is_empty() {
         return Err(bad_request("At least 1 tag must be provided"));
     }
-    let resource = Resource::find(view, resource)?;
-    let tags = merge_tags(resource.tags(), added).map_err(|error| bad_request(&error.to_string()))?;
+    let resource = Resource::find(view, call.caller.account, resource)?;
+    let tags = merge_tags(resource.tags(), added.clone()).map_err(|error| bad_request(&error.to_string()))?;
     Ok((json!({}), vec![resource.with_tags(tags, call)]))
 }
 
-pub(super) fn untag(view: &View, call: &Call<'_>, resource: &str) -> Outcome {
-    let query = query(call.query)?;
-    let keys: Vec<&str> = query.iter().filter(|(name, _)| name == "tagKeys").map(|(_, key)| key.as_str()).collect();
+pub(super) fn untag(view: &View, call: &Call<'_>, resource: &str, keys: &[String]) -> Outcome {
     if keys.is_empty() {
         return Err(bad_request("At least 1 tag key must be provided"));
     }
-    let resource = Resource::find(view, resource)?;
+    let resource = Resource::find(view, call.caller.account, resource)?;
     let mut tags = resource.tags().clone();
-    tags.retain(|key, _| !keys.contains(&key.as_str()));
+    tags.retain(|key, _| !keys.contains(key));
     if tags == *resource.tags() {
         return Ok((json!({}), Vec::new()));
     }
     Ok((json!({}), vec![resource.with_tags(tags, call)]))
 }
 
-pub(super) fn list(view: &View, resource: &str) -> Outcome {
-    Ok((json!({ "tags": Resource::find(view, resource)?.tags() }), Vec::new()))
+pub(super) fn list(view: &View, call: &Call<'_>, resource: &str) -> Outcome {
+    Ok((json!({ "tags": Resource::find(view, call.caller.account, resource)?.tags() }), Vec::new()))
 }
 
 /// The operations on tags have error types of their own.
@@ -55,13 +45,17 @@ fn bad_request(message: &str) -> ApiError {
 }
 
 /// What can have tags.
-enum Resource<'a> {
+pub(super) enum Resource<'a> {
     Cluster(&'a ClusterView),
-    AccessEntry(&'a ClusterView, Arc<AccessEntry>),
+    AccessEntry(&'a ClusterView, &'a AccessEntry),
 }
 
 impl<'a> Resource<'a> {
-    fn find(view: &'a View, arn: &str) -> Result<Self, ApiError> {
+    /// What an ARN names in an account.
+    ///
+    /// # Errors
+    /// `BadRequestException` for an ARN of something else, `NotFoundException`.
+    pub(super) fn find(view: &'a View, account: AccountId, arn: &str) -> Result<Self, ApiError> {
         let parsed =
             doorward_core::arn::Arn::parse(arn).map_err(|error| bad_request(&format!("The resourceArn {error}")))?;
         let not_found =
@@ -71,12 +65,14 @@ impl<'a> Resource<'a> {
             ("eks", ["cluster", name] | ["access-entry", name, _, _, _, _]) => *name,
             _ => return Err(bad_request("The resourceArn is not that of a cluster or an access entry")),
         };
-        let cluster = view.cluster(name).ok_or_else(not_found)?;
+        let cluster = view.cluster(name).filter(|cluster| cluster.record.account == account).ok_or_else(not_found)?;
         if cluster.cluster.arn() == arn {
             return Ok(Self::Cluster(cluster));
         }
-        let entry = cluster.world.entries().find(|entry| entry.arn(&cluster.cluster) == arn).ok_or_else(not_found)?;
-        Ok(Self::AccessEntry(cluster, Arc::clone(entry)))
+        // The id alone nearly decides; the whole ARN of thousands of entries need not be written.
+        let is_named = |entry: &&Arc<AccessEntry>| arn.ends_with(&entry.id) && entry.arn(&cluster.cluster) == arn;
+        let entry = cluster.world.entries().find(is_named).ok_or_else(not_found)?;
+        Ok(Self::AccessEntry(cluster, entry))
     }
 
     fn tags(&self) -> &Tags {
@@ -90,7 +86,7 @@ impl<'a> Resource<'a> {
         match self {
             Self::Cluster(cluster) => Change::PutCluster(Box::new(ClusterRecord { tags, ..cluster.record.clone() })),
             Self::AccessEntry(cluster, entry) => {
-                let entry = AccessEntry { tags, modified_at: call.now, ..entry.as_ref().clone() };
+                let entry = AccessEntry { tags, modified_at: call.now, ..(*entry).clone() };
                 Change::PutEntry(cluster.record.name.clone(), Box::new(entry))
             }
         }

@@ -2,13 +2,13 @@
 
 use doorward_core::access_entry::AccessEntry;
 use doorward_core::authentication_mode::AuthenticationMode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::access_entries::with_token;
 use super::clusters::creator_entry;
 use super::page::Page;
-use super::parameters::{body, cluster, cluster_name, fingerprint, query};
+use super::parameters::{cluster, cluster_name, fingerprint, query};
+use super::requests::UpdateConfig;
 use super::{Call, Outcome, json};
 use crate::api::ApiError;
 use crate::change::Change;
@@ -16,35 +16,19 @@ use crate::cluster_record::ClusterRecord;
 use crate::update_record::{KEPT_UPDATES, UpdateRecord};
 use crate::view::{ClusterView, View};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UpdateConfigBody {
-    access_config: Option<AccessConfigBody>,
-    client_request_token: Option<String>,
-    #[serde(flatten)]
-    other: serde_json::Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AccessConfigBody {
-    authentication_mode: Option<String>,
-}
-
-pub(super) fn update_config(view: &View, call: &Call<'_>, name: &str) -> Outcome {
-    let body: UpdateConfigBody = body(call.body)?;
+pub(super) fn update_config(view: &View, call: &Call<'_>, name: &str, update: &UpdateConfig) -> Outcome {
     cluster_name(name)?;
-    if let Some((other, _)) = body.other.iter().find(|(_, value)| !value.is_null()) {
+    if let Some((other, _)) = update.other.iter().find(|(_, value)| !value.is_null()) {
         return Err(ApiError::invalid_parameter(format!(
             "The parameter {other} cannot be updated here, only accessConfig can"
         )));
     }
-    let mode = body.access_config.and_then(|config| config.authentication_mode).unwrap_or_default();
-    let mode = AuthenticationMode::from_name(&mode).ok_or_else(|| {
+    let mode = update.access_config.as_ref().and_then(|config| config.authentication_mode.as_deref());
+    let mode = AuthenticationMode::from_name(mode.unwrap_or_default()).ok_or_else(|| {
         ApiError::invalid_parameter("The authenticationMode must be one of [API, API_AND_CONFIG_MAP, CONFIG_MAP]")
     })?;
     let cluster = cluster(view, name)?;
-    let fingerprint = body.client_request_token.as_deref().map(|token| fingerprint(token, mode.name()));
+    let fingerprint = update.client_request_token.as_deref().map(|token| fingerprint(token, mode.name()));
     let sent_before = |update: &&UpdateRecord| fingerprint.is_some() && update.created_by == fingerprint;
     if let Some(update) = cluster.updates.values().find(sent_before) {
         return Ok((json!({ "update": json::update(update, "InProgress") }), Vec::new()));

@@ -5,13 +5,15 @@
 
 mod absent;
 mod access_keys;
+mod permissions;
 mod roles;
 mod tags;
 mod users;
 mod write;
 
 use doorward_identity::directory::Change;
-use doorward_identity::policy::Target;
+
+use permissions::Target;
 
 use crate::query::{ApiError, Call, Outcome, Page, Parameters, Service, Xml};
 
@@ -20,54 +22,68 @@ type Answer = Result<(Vec<Change>, Box<dyn FnOnce(&mut Xml)>), ApiError>;
 
 type Operation = fn(&mut Call<'_>, Parameters) -> Answer;
 
-/// Every operation: its name, whether it changes anything, and what runs it.
-const OPERATIONS: [(&str, bool, Operation); 41] = [
-    ("CreateAccessKey", true, access_keys::create),
-    ("CreateRole", true, roles::create),
-    ("CreateUser", true, users::create),
-    ("DeleteAccessKey", true, access_keys::delete),
-    ("DeleteLoginProfile", true, absent::login_profile),
-    ("DeleteRole", true, roles::delete),
-    ("DeleteRolePolicy", true, roles::delete_policy),
-    ("DeleteUser", true, users::delete),
-    ("DeleteUserPolicy", true, users::delete_policy),
-    ("GetAccessKeyLastUsed", false, access_keys::last_used),
-    ("GetLoginProfile", false, absent::login_profile),
-    ("GetRole", false, roles::get),
-    ("GetRolePolicy", false, roles::get_policy),
-    ("GetUser", false, users::get),
-    ("GetUserPolicy", false, users::get_policy),
-    ("ListAccessKeys", false, access_keys::list),
-    ("ListAttachedRolePolicies", false, absent::policies_of_role),
-    ("ListAttachedUserPolicies", false, absent::policies_of_user),
-    ("ListGroupsForUser", false, absent::groups),
-    ("ListInstanceProfilesForRole", false, absent::instance_profiles),
-    ("ListMFADevices", false, absent::mfa_devices),
-    ("ListRolePolicies", false, roles::list_policies),
-    ("ListRoleTags", false, tags::list_of_role),
-    ("ListRoles", false, roles::list),
-    ("ListSSHPublicKeys", false, absent::ssh_public_keys),
-    ("ListServiceSpecificCredentials", false, absent::service_credentials),
-    ("ListSigningCertificates", false, absent::signing_certificates),
-    ("ListUserPolicies", false, users::list_policies),
-    ("ListUserTags", false, tags::list_of_user),
-    ("ListUsers", false, users::list),
-    ("ListVirtualMFADevices", false, absent::virtual_mfa_devices),
-    ("PutRolePolicy", true, roles::put_policy),
-    ("PutUserPolicy", true, users::put_policy),
-    ("TagRole", true, tags::tag_role),
-    ("TagUser", true, tags::tag_user),
-    ("UntagRole", true, tags::untag_role),
-    ("UntagUser", true, tags::untag_user),
-    ("UpdateAccessKey", true, access_keys::update),
-    ("UpdateAssumeRolePolicy", true, roles::update_trust),
-    ("UpdateRole", true, roles::update),
-    ("UpdateRoleDescription", true, roles::update_description),
+/// An operation: its name, whether it changes anything, what it is about, and what runs it.
+type Row = (&'static str, bool, Target, Operation);
+
+/// Every operation.
+const OPERATIONS: [Row; 41] = [
+    ("CreateAccessKey", true, Target::User, access_keys::create),
+    ("CreateRole", true, Target::NewRole, roles::create),
+    ("CreateUser", true, Target::NewUser, users::create),
+    ("DeleteAccessKey", true, Target::User, access_keys::delete),
+    ("DeleteLoginProfile", true, Target::User, absent::login_profile),
+    ("DeleteRole", true, Target::Role, roles::delete),
+    ("DeleteRolePolicy", true, Target::Role, roles::delete_policy),
+    ("DeleteUser", true, Target::User, users::delete),
+    ("DeleteUserPolicy", true, Target::User, users::delete_policy),
+    ("GetAccessKeyLastUsed", false, Target::KeyOwner, access_keys::last_used),
+    ("GetLoginProfile", false, Target::User, absent::login_profile),
+    ("GetRole", false, Target::Role, roles::get),
+    ("GetRolePolicy", false, Target::Role, roles::get_policy),
+    ("GetUser", false, Target::User, users::get),
+    ("GetUserPolicy", false, Target::User, users::get_policy),
+    ("ListAccessKeys", false, Target::User, access_keys::list),
+    ("ListAttachedRolePolicies", false, Target::Role, absent::policies_of_role),
+    ("ListAttachedUserPolicies", false, Target::User, absent::policies_of_user),
+    ("ListGroupsForUser", false, Target::User, absent::groups),
+    ("ListInstanceProfilesForRole", false, Target::Role, absent::instance_profiles),
+    ("ListMFADevices", false, Target::User, absent::mfa_devices),
+    ("ListRolePolicies", false, Target::Role, roles::list_policies),
+    ("ListRoleTags", false, Target::Role, tags::list_of_role),
+    ("ListRoles", false, Target::Roles, roles::list),
+    ("ListSSHPublicKeys", false, Target::User, absent::ssh_public_keys),
+    ("ListServiceSpecificCredentials", false, Target::User, absent::service_credentials),
+    ("ListSigningCertificates", false, Target::User, absent::signing_certificates),
+    ("ListUserPolicies", false, Target::User, users::list_policies),
+    ("ListUserTags", false, Target::User, tags::list_of_user),
+    ("ListUsers", false, Target::Users, users::list),
+    ("ListVirtualMFADevices", false, Target::Devices, absent::virtual_mfa_devices),
+    ("PutRolePolicy", true, Target::Role, roles::put_policy),
+    ("PutUserPolicy", true, Target::User, users::put_policy),
+    ("TagRole", true, Target::Role, tags::tag_role),
+    ("TagUser", true, Target::User, tags::tag_user),
+    ("UntagRole", true, Target::Role, tags::untag_role),
+    ("UntagUser", true, Target::User, tags::untag_user),
+    ("UpdateAccessKey", true, Target::User, access_keys::update),
+    ("UpdateAssumeRolePolicy", true, Target::Role, roles::update_trust),
+    ("UpdateRole", true, Target::Role, roles::update),
+    ("UpdateRoleDescription", true, Target::Role, roles::update_description),
 ];
 
 /// Whether an action changes the directory; not for actions that do not exist.
 pub fn is_write(action: &str) -> bool {
-    find(action).is_some_and(|(_, is_write, _)| *is_write)
+    find(action).is_some_and(|(_, is_write, ..)| *is_write)
+}
+
+/// Checks that the caller may do what the parameters ask for; not for actions that do not exist.
+///
+/// # Errors
+/// `AccessDenied`, in AWS's words.
+pub(crate) fn permit(call: &Call<'_>, parameters: &Parameters) -> Result<(), ApiError> {
+    match find(parameters.action()) {
+        Some((action, _, target, _)) => Ok(permissions::permit(call, action, *target, parameters)?),
+        None => Ok(()),
+    }
 }
 
 /// Runs the operation that the parameters ask for, if the caller may.
@@ -76,18 +92,15 @@ pub fn is_write(action: &str) -> bool {
 /// In AWS's words.
 pub fn run(call: &mut Call<'_>, mut parameters: Parameters) -> Result<Outcome, ApiError> {
     Service::Iam.expect_version(&mut parameters)?;
-    let Some((action, _, operation)) = find(parameters.action()) else {
+    let Some((action, .., operation)) = find(parameters.action()) else {
         return Err(ApiError::unknown_action(parameters.action(), Some(Service::Iam.version())));
     };
-    let permission = format!("iam:{action}");
-    if !call.caller.may(&permission, Target::Everything) {
-        return Err(ApiError::access_denied(&call.caller.arn(), &permission, "*"));
-    }
+    permit(call, &parameters)?;
     let (changes, result) = operation(call, parameters)?;
     Ok(Outcome::xml(Service::Iam, action, call.request_id, changes, result))
 }
 
-fn find(action: &str) -> Option<&'static (&'static str, bool, Operation)> {
+fn find(action: &str) -> Option<&'static Row> {
     OPERATIONS.iter().find(|(name, ..)| *name == action)
 }
 

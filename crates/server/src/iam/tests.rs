@@ -160,8 +160,8 @@ fn only_who_may_can() {
     assert!(ask(&mut world, "GetUser&UserName=admin").is_ok());
     let denied = ask(&mut world, "CreateUser&UserName=eve").unwrap_err();
     assert_eq!((denied.code, denied.status.as_u16()), ("AccessDenied", 403));
-    let expected =
-        "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: iam:CreateUser on resource: *";
+    let expected = "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: iam:CreateUser on resource: \
+        arn:aws:iam::123456789012:user/eve because no identity-based policy allows the iam:CreateUser action";
     assert_eq!(denied.message, expected);
     assert_eq!(code(&mut world, "CreateAccessKey&UserName=admin"), ("AccessDenied", 403));
 }
@@ -179,7 +179,7 @@ fn an_error_with_markup_in_it_stays_an_error() {
 
 #[test]
 fn every_operation_is_listed_once_and_knows_whether_it_writes() {
-    for (name, is_write, _) in super::OPERATIONS {
+    for (name, is_write, ..) in super::OPERATIONS {
         assert_eq!(super::OPERATIONS.iter().filter(|(other, ..)| *other == name).count(), 1, "{name}");
         assert_eq!(is_write, !name.starts_with("Get") && !name.starts_with("List"), "{name}");
         assert_eq!(super::is_write(name), is_write);

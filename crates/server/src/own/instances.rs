@@ -6,22 +6,20 @@ use serde_json::json;
 
 use crate::api::ApiError;
 use crate::change::Change;
-use crate::eks::parameters::body;
 use crate::eks::{Call, Outcome};
 use crate::view::View;
 
 /// What is given of an instance; its id is in the path.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct InstanceBody {
+pub(super) struct InstanceBody {
     /// The name of the role that the instance runs with.
     role_name: String,
     /// Its private DNS name, which becomes the node's name.
     private_dns_name: String,
 }
 
-pub(super) fn put(view: &View, call: &Call<'_>, instance: &str) -> Outcome {
-    let body: InstanceBody = body(call.body)?;
+pub(super) fn put(view: &View, call: &Call<'_>, instance: &str, body: &InstanceBody) -> Outcome {
     let account = call.caller.account;
     let (change, instance) =
         view.directory.put_instance(account, instance, &body.role_name, &body.private_dns_name).map_err(refused)?;

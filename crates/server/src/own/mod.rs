@@ -9,46 +9,50 @@ mod status;
 use http::Method;
 
 use crate::api::ApiError;
-use crate::eks::{Call, Outcome, segments};
+use crate::eks::parameters::body as json;
+use crate::eks::{Call, Outcome, segments, set_request_tags};
+use crate::permission::{Need, shown};
 use crate::view::View;
 
+use instances::InstanceBody;
 pub use register::Registration;
 
-/// An operation with what its path names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An operation with what its path and its body name.
 enum Operation {
-    RegisterCluster { cluster: String },
-    PutInstance { instance: String },
+    RegisterCluster { cluster: String, request: Box<Registration> },
+    PutInstance { instance: String, body: InstanceBody },
     DeleteInstance { instance: String },
     ListInstances,
     GetStatus,
 }
 
 /// An operation, and what IAM calls it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
+pub(crate) struct Route {
     operation: Operation,
     /// The action's name without its service.
-    pub action: &'static str,
+    pub(crate) action: &'static str,
     /// Whether it may change something.
-    pub writes: bool,
+    pub(crate) writes: bool,
 }
 
 impl Route {
     /// Finds the operation of a request whose path begins with `/doorward/`.
     ///
     /// # Errors
-    /// `UnknownOperationException` for a path that is no operation's.
-    pub fn parse(method: &Method, path: &str) -> Result<Self, ApiError> {
+    /// `UnknownOperationException` for a path that is no operation's, `SerializationException` for a body that is not
+    /// the operation's.
+    pub(crate) fn parse(method: &Method, path: &str, body: &[u8]) -> Result<Self, ApiError> {
         let segments = segments(path)?;
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         let own = |text: &&str| (*text).to_owned();
         let (operation, action, writes) = match (method.as_str(), names.as_slice()) {
             ("PUT", ["doorward", "v1", "clusters", cluster]) => {
-                (Operation::RegisterCluster { cluster: own(cluster) }, "RegisterCluster", true)
+                let request = Box::new(json(body)?);
+                (Operation::RegisterCluster { cluster: own(cluster), request }, "RegisterCluster", true)
             }
             ("PUT", ["doorward", "v1", "instances", instance]) => {
-                (Operation::PutInstance { instance: own(instance) }, "PutInstance", true)
+                let body = json(body)?;
+                (Operation::PutInstance { instance: own(instance), body }, "PutInstance", true)
             }
             ("DELETE", ["doorward", "v1", "instances", instance]) => {
                 (Operation::DeleteInstance { instance: own(instance) }, "DeleteInstance", true)
@@ -61,24 +65,56 @@ impl Route {
     }
 
     /// The cluster that the path names.
-    pub fn cluster(&self) -> Option<&str> {
+    pub(crate) fn cluster(&self) -> Option<&str> {
         match &self.operation {
-            Operation::RegisterCluster { cluster } => Some(cluster),
+            Operation::RegisterCluster { cluster, .. } => Some(cluster),
             _ => None,
         }
     }
 }
 
-/// Runs an operation on a View.
+/// Checks that the caller may do this. A cluster is asked about as EKS names it, an instance as EC2 does.
+///
+/// # Errors
+/// With the permission that is missing.
+pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
+    let caller = call.caller;
+    let arn = |service: &str, region: &str, resource: &str| {
+        format!("arn:{}:{service}:{region}:{}:{resource}", caller.partition, caller.account)
+    };
+    let needs = || {
+        let mut context = caller.context(call.region, call.now);
+        context.set("aws:ResourceAccount", caller.account.as_str());
+        let resource = match &route.operation {
+            Operation::RegisterCluster { cluster, request } => {
+                let region = request.region.as_deref().unwrap_or(call.region);
+                context.set("aws:RequestedRegion", region);
+                set_request_tags(&mut context, &request.tags);
+                context.set("eks:authenticationMode", request.mode().name());
+                context.set("eks:bootstrapClusterCreatorAdminPermissions", request.bootstraps_creator().to_string());
+                arn("eks", region, &format!("cluster/{cluster}"))
+            }
+            Operation::PutInstance { instance, .. } | Operation::DeleteInstance { instance } => {
+                arn("ec2", call.region, &format!("instance/{instance}"))
+            }
+            Operation::ListInstances | Operation::GetStatus => "*".to_owned(),
+        };
+        let action = format!("doorward:{}", route.action);
+        vec![Need { action, shown: shown(&resource), resource, context }]
+    };
+    Ok(crate::permission::permit(caller, needs)?)
+}
+
+/// Runs an operation on a View, for a caller that may.
 ///
 /// # Errors
 /// With the error types of EKS.
-pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
+pub(crate) fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
     match &route.operation {
-        Operation::RegisterCluster { cluster } => register::register(view, call, cluster),
-        Operation::PutInstance { instance } => instances::put(view, call, instance),
+        Operation::RegisterCluster { cluster, request } => register::register(view, call, cluster, request),
+        Operation::PutInstance { instance, body } => instances::put(view, call, instance, body),
         Operation::DeleteInstance { instance } => instances::delete(view, call, instance),
         Operation::ListInstances => instances::list(view, call),
-        Operation::GetStatus => status::status(view),
+        Operation::GetStatus => status::status(view, call),
     }
 }

@@ -1,5 +1,6 @@
 //! Registering a cluster that runs elsewhere, so that its access is managed here.
 
+use doorward_cluster::kubeconfig::stored::StoredKubeconfig;
 use doorward_core::access_entry::Tags;
 use doorward_core::authentication_mode::AuthenticationMode;
 use doorward_core::principal::{PrincipalArn, PrincipalId};
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::api::ApiError;
 use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
-use crate::eks::parameters::{body, cluster, cluster_name};
+use crate::eks::parameters::{cluster, cluster_name};
 use crate::eks::{Call, Outcome, creator_entry, json};
 use crate::view::View;
 
@@ -40,15 +41,26 @@ pub struct Registration {
     pub region: Option<String>,
 }
 
-pub(super) fn register(view: &View, call: &Call<'_>, name: &str) -> Outcome {
+impl Registration {
+    /// Which sources of access count.
+    pub(super) fn mode(&self) -> AuthenticationMode {
+        self.authentication_mode.unwrap_or(AuthenticationMode::ApiAndConfigMap)
+    }
+
+    /// Whether the caller becomes the cluster's administrator.
+    pub(super) fn bootstraps_creator(&self) -> bool {
+        self.bootstrap_cluster_creator_admin_permissions.unwrap_or(true)
+    }
+}
+
+pub(super) fn register(view: &View, call: &Call<'_>, name: &str, request: &Registration) -> Outcome {
     let name = cluster_name(name)?;
-    let request: Registration = body(call.body)?;
-    check_registration(&request)?;
+    check_registration(request)?;
     if view.cluster(name.as_str()).is_some() {
         return Err(ApiError::in_use(format!("Cluster already exists with name: {name}")));
     }
-    let mode = request.authentication_mode.unwrap_or(AuthenticationMode::ApiAndConfigMap);
-    let bootstrap = request.bootstrap_cluster_creator_admin_permissions.unwrap_or(true);
+    let (mode, bootstrap) = (request.mode(), request.bootstraps_creator());
+    let request = request.clone();
     if mode == AuthenticationMode::ConfigMap && !bootstrap {
         return Err(ApiError::invalid_parameter(
             "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP",
@@ -86,6 +98,9 @@ fn check_registration(request: &Registration) -> Result<(), ApiError> {
     if request.endpoint.len() > 2048 || request.version.len() > 32 || request.kubeconfig.len() > 256 * 1024 {
         return Err(ApiError::invalid_parameter("The endpoint, the version or the kubeconfig is too long"));
     }
+    // Found out now rather than by the watch, when nobody is looking.
+    StoredKubeconfig::from_secret(&request.kubeconfig.as_str().into())
+        .map_err(|error| ApiError::invalid_parameter(format!("The kubeconfig cannot be used: {error}")))?;
     let region_is_valid = request.region.as_deref().is_none_or(|region| {
         (1..=32).contains(&region.len())
             && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

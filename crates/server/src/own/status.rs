@@ -4,14 +4,15 @@ use doorward_core::access_entry::AccessEntry;
 use doorward_core::aws_auth::AwsAuth;
 use serde_json::{Value, json};
 
-use crate::eks::Outcome;
+use crate::eks::{Call, Outcome};
 use crate::view::{AwsAuthHealth, ClusterView, View};
 
 /// How many problems of one ConfigMap are shown; all are counted.
 const SHOWN_PROBLEMS: usize = 100;
 
-pub(super) fn status(view: &View) -> Outcome {
-    let clusters: Vec<Value> = view.clusters().map(|cluster| of_cluster(cluster)).collect();
+pub(super) fn status(view: &View, call: &Call<'_>) -> Outcome {
+    let own = view.clusters().filter(|cluster| cluster.record.account == call.caller.account);
+    let clusters: Vec<Value> = own.map(|cluster| of_cluster(cluster)).collect();
     Ok((json!({ "version": env!("CARGO_PKG_VERSION"), "clusters": clusters }), Vec::new()))
 }
 

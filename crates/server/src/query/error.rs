@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::xml::Xml;
 use super::{Format, Service};
+use crate::permission::Refusal;
 
 /// A request that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,12 +51,6 @@ impl ApiError {
             message: "The request could not be processed, and nothing was changed; try again.".to_owned(),
             fault: Fault::Receiver,
         }
-    }
-
-    /// `AccessDenied`, in AWS's words.
-    pub fn access_denied(caller: &str, action: &str, resource: &str) -> Self {
-        let message = format!("User: {caller} is not authorized to perform: {action} on resource: {resource}");
-        Self::sender("AccessDenied", 403, message)
     }
 
     pub(crate) fn validation(message: impl Into<String>) -> Self {
@@ -101,6 +96,13 @@ impl ApiError {
                 xml.into_string()
             }
         }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    /// `AccessDenied`, 403.
+    fn from(refusal: Refusal) -> Self {
+        Self::sender("AccessDenied", 403, refusal.to_string())
     }
 }
 
@@ -195,7 +197,12 @@ impl From<DirectoryError> for ApiError {
 impl From<StsError> for ApiError {
     fn from(error: StsError) -> Self {
         match error {
-            StsError::AccessDenied { caller, resource } => Self::access_denied(&caller, "sts:AssumeRole", &resource),
+            // STS never says which of the two sides refuses.
+            StsError::AccessDenied { caller, resource } => Self::sender(
+                "AccessDenied",
+                403,
+                format!("User: {caller} is not authorized to perform: sts:AssumeRole on resource: {resource}"),
+            ),
             StsError::Root => Self::sender("AccessDenied", 403, "Roles may not be assumed by root accounts."),
             StsError::Temporary => {
                 Self::sender("AccessDenied", 403, "Cannot call GetSessionToken with session credentials")

@@ -27,6 +27,8 @@ pub struct Call<'a> {
     pub sessions: &'a SessionKey,
     /// Who calls, by a signature that held.
     pub caller: &'a Caller,
+    /// The region that the request was signed for.
+    pub region: &'a str,
     /// The time.
     pub now: Timestamp,
     /// The request's id, which the answer repeats.

@@ -24,6 +24,7 @@ const SIGNATURE_PARTS: [&str; 7] = [
 ];
 
 /// The parameters that an operation has not taken yet.
+#[derive(Clone)]
 pub struct Parameters {
     action: String,
     left: BTreeMap<String, String>,
@@ -59,6 +60,11 @@ impl Parameters {
     /// The operation that is asked for.
     pub fn action(&self) -> &str {
         &self.action
+    }
+
+    /// A parameter, left where it is.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.left.get(name).map(String::as_str)
     }
 
     /// A parameter, if it is there.

@@ -62,6 +62,7 @@ impl World {
             directory: &self.directory,
             sessions: &self.sessions,
             caller: &self.caller,
+            region: "us-west-2",
             now: now(),
             request_id: "a-request",
             format: self.format,

@@ -52,6 +52,7 @@ fn assume(call: &mut Call<'_>, mut parameters: Parameters) -> Result<Outcome, Ap
         session_name: &session_name,
         duration_seconds,
         external_id: external_id.as_deref(),
+        region: call.region,
     };
     let assumed = assume_role(call.directory, call.sessions, call.caller, &request, call.now, call.random)?;
     Ok(respond(call, "AssumeRole", |xml| {

@@ -66,8 +66,11 @@ pub fn answer_subject_access_review(view: &View, name: &ClusterName, body: &[u8]
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    // As text, because the reader does not look into values that it passes over.
+    let body = std::str::from_utf8(body)
+        .map_err(|_| (StatusCode::BAD_REQUEST, "the body is not a review in JSON: it is not UTF-8".to_owned()))?;
     // The text of the error could hold a part of the token; the position is enough.
-    serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_str(body).map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         (StatusCode::BAD_REQUEST, format!("the body is not a review in JSON: wrong at {place}"))
     })
@@ -87,4 +90,17 @@ fn no_cluster(name: &ClusterName) -> Refused {
 
 fn to_json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refused> {
     serde_json::to_vec(answer).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_not_text_is_refused_also_where_nobody_reads_it() {
+        let body =
+            b"{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SubjectAccessReview\",\"spec\":{\"x\":\"\xff\"}}";
+        let refused = answer_subject_access_review(&View::default(), &"demo".parse().unwrap(), body).unwrap_err();
+        assert_eq!(refused.0, StatusCode::BAD_REQUEST);
+    }
 }

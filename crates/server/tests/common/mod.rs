@@ -116,6 +116,19 @@ impl Server {
         path_and_query: &str,
         body: &str,
     ) -> Response {
+        self.call_in(credentials, "us-west-2", service, method, path_and_query, body).await
+    }
+
+    /// A call that is signed for a region.
+    pub async fn call_in(
+        &self,
+        credentials: &Credentials,
+        region: &str,
+        service: &str,
+        method: &str,
+        path_and_query: &str,
+        body: &str,
+    ) -> Response {
         let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
         let host = self.addresses.api.to_string();
         let request = Request {
@@ -125,7 +138,7 @@ impl Server {
             headers: &[("host", host.as_bytes())],
             body_sha256: PayloadHash::of(body.as_bytes()),
         };
-        let signed = sign_headers(&request, credentials, "us-west-2", service, Timestamp::now()).unwrap();
+        let signed = sign_headers(&request, credentials, region, service, Timestamp::now()).unwrap();
         let mut headers = vec![("authorization", signed.authorization), ("x-amz-date", signed.x_amz_date)];
         headers.extend(signed.x_amz_security_token.map(|token| ("x-amz-security-token", token)));
         self.send(method, path_and_query, &headers, body).await
@@ -187,7 +200,7 @@ impl Server {
 
 pub fn registration(mode: &str) -> String {
     // Port 9 answers nobody: whatever needs the cluster itself is told so.
-    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}], contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {token: t}}]}";
+    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: doorward, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}], contexts: [{name: doorward, context: {cluster: c, user: u}}], users: [{name: u, user: {token: t}}]}";
     serde_json::json!({
         "endpoint": "https://127.0.0.1:9",
         "certificateAuthority": "",
