@@ -75,6 +75,6 @@ pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::TagResource { resource } => tags::tag(view, call, resource),
         Operation::UntagResource { resource } => tags::untag(view, call, resource),
         Operation::ListTagsForResource { resource } => tags::list(view, resource),
-        Operation::DescribeClusterVersions => versions::describe(),
+        Operation::DescribeClusterVersions => versions::describe(call),
     }
 }
