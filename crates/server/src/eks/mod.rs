@@ -93,6 +93,6 @@ pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::TagResource { resource, tags } => tags::tag(view, call, resource, tags),
         Operation::UntagResource { resource, keys } => tags::untag(view, call, resource, keys),
         Operation::ListTagsForResource { resource } => tags::list(view, call, resource),
-        Operation::DescribeClusterVersions => versions::describe(),
+        Operation::DescribeClusterVersions => versions::describe(call),
     }
 }
