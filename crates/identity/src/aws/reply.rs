@@ -11,7 +11,8 @@ use doorward_core::partition::Partition;
 use doorward_core::principal::Principal;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::error::{IdentityError, Throttled, Undecided};
 
@@ -56,7 +57,10 @@ pub fn read_caller_identity(
         return Err(Undecided::Unreadable.into());
     }
     let answer: Object<Answer> = serde_json::from_slice(&reply.body).map_err(|_| Undecided::Unreadable)?;
-    let Answer { response: Object(Response { result: Object(result), metadata: Object(Metadata { .. }) }) } = answer.0;
+    let Answer { response: Object(Response { result: Object(result), metadata: Object(metadata) }) } = answer.0;
+    if !metadata.get("RequestId").is_some_and(Value::is_string) {
+        return Err(Undecided::Unreadable.into());
+    }
     let unfit = |problem: String| IdentityError::NotAPrincipal { problem };
     let principal = Principal::from_caller_identity(&result.arn, &result.account, &result.user_id, access_key_id)
         .map_err(|error| unfit(error.to_string()))?;
@@ -94,7 +98,9 @@ struct Response {
     #[serde(rename = "GetCallerIdentityResult")]
     result: Object<CallerIdentity>,
     #[serde(rename = "ResponseMetadata")]
-    metadata: Object<Metadata>,
+    /// Nothing in here says who somebody is, so it may grow. It is read all the same: what is skipped is not checked to
+    /// be JSON at all.
+    metadata: Object<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -105,20 +111,13 @@ struct CallerIdentity {
     user_id: String,
 }
 
-/// Nothing in here says who somebody is, so it may grow.
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(rename = "RequestId")]
-    _request_id: IgnoredAny,
-}
-
 /// An object: the derived readers would take an array of the values in their order just as well.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Map<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
+        struct AsMap<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for AsMap<T> {
             type Value = Object<T>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -129,7 +128,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
                 T::deserialize(MapAccessDeserializer::new(map)).map(Object).map_err(A::Error::custom)
             }
         }
-        deserializer.deserialize_map(Map(PhantomData))
+        deserializer.deserialize_map(AsMap(PhantomData))
     }
 }
 
