@@ -1,6 +1,6 @@
 # Every target does its own set-up first; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup build lab test lint install clean
+.PHONY: help setup build lab test fuzz lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ lab: ## start the lab, play the whole walkthrough on a real kube-apiserver, stop
 
 test: ## every suite, end to end on a real kube-apiserver included
 	@bash scripts/test.sh
+
+fuzz: ## look for inputs that break a property (FUZZ_SECONDS=20 a target; coverage-guided where cargo-fuzz is there)
+	@bash scripts/fuzz.sh
 
 lint: ## formatting, clippy, documentation, purity of core, licences
 	@bash scripts/lint.sh

@@ -5,18 +5,21 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-# NAME|CRATE|which of the crate's test files: all, only those whose name starts with a word, or all but those
+# NAME|CRATE|which of the crate's test files: all, only those whose name starts with one of some words, or all but those
 SUITES=(
-  "core|core|but corpus"
+  "core|core|but corpus|differential"
   "corpus|core|only corpus"
+  "differential|core|only differential"
   "sigv4|sigv4|all"
   "store|store|all"
   "identity|identity|all"
   "cluster|cluster|all"
   "server|server|all"
-  "lab|lab|all"
+  "lab|lab|but differential"
+  "rbac|lab|only differential"
   "cli|cli|but end_to_end"
   "end-to-end|cli|only end_to_end"
+  "fuzz|fuzz-targets|all"
 )
 
 # nextest is given a filter and not a package: cargo would choose other features of the dependencies for each package
@@ -24,8 +27,8 @@ SUITES=(
 run_nextest() {
   local filter="package(doorward-$1)"
   case $2 in
-    only) filter+=" & binary(/^$3/)" ;;
-    but) filter+=" & not binary(/^$3/)" ;;
+    only) filter+=" & binary(/^($3)/)" ;;
+    but) filter+=" & not binary(/^($3)/)" ;;
   esac
   cargo nextest run --locked --no-fail-fast --no-tests=pass --color never -E "$filter"
 }
@@ -38,7 +41,7 @@ run_cargo_test() {
       if [ -f "crates/$1/src/lib.rs" ]; then targets+=(--lib); else targets+=(--bins); fi
       for file in "crates/$1"/tests/*.rs; do
         name=$(basename "$file" .rs)
-        if [[ -f $file && $name != "$3"* ]]; then targets+=(--test "$name"); fi
+        if [[ -f $file && ! $name =~ ^($3) ]]; then targets+=(--test "$name"); fi
       done
       ;;
   esac

@@ -1,3 +1,31 @@
-//! The doorward command.
+//! The `doorward` command.
 
-fn main() {}
+mod aws;
+mod cli;
+mod cluster;
+mod completion;
+mod data_dir;
+mod directory;
+mod doorward_api;
+mod error;
+mod init;
+mod kubeconfig;
+mod kubernetes;
+mod lab;
+mod logging;
+mod man;
+mod mapping;
+mod output;
+mod serve;
+mod status;
+mod table;
+mod talk;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::run(cli::Cli::parse())
+}

@@ -68,13 +68,19 @@ static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
     // The data is part of the program and a test proves that it parses. Were it ever broken, the catalogue would be
     // empty and grant nothing, which is the safe side.
     let policies: Vec<AccessPolicy> = serde_saphyr::from_str(DATA).unwrap_or_default();
-    Catalogue(policies.into_iter().map(|policy| (policy.name.clone(), Arc::new(policy))).collect())
+    Catalogue::new(policies)
 });
 
 impl Catalogue {
     /// The policies of Amazon EKS.
     pub fn built_in() -> &'static Self {
         &BUILT_IN
+    }
+
+    /// A catalogue of other policies: what a World would decide if AWS changed theirs. Of two with the same name the
+    /// last counts.
+    pub fn new(policies: impl IntoIterator<Item = AccessPolicy>) -> Self {
+        Self(policies.into_iter().map(|policy| (policy.name.clone(), Arc::new(policy))).collect())
     }
 
     /// The policy of that name, in exactly that case.

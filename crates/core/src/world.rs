@@ -18,9 +18,9 @@ pub struct World {
     /// By the principal's ARN: the order of `ListAccessEntries`.
     entries: imbl::OrdMap<PrincipalArn, Arc<AccessEntry>>,
     /// By the principal's unique id: how callers are recognised.
-    by_id: imbl::HashMap<PrincipalId, Arc<AccessEntry>>,
+    by_id: imbl::HashMap<PrincipalId, Claims>,
     /// Entries without a unique id, by path-less ARN in lower case: how callers are recognised otherwise.
-    by_canonical_arn: imbl::HashMap<Box<str>, Arc<AccessEntry>>,
+    by_canonical_arn: imbl::HashMap<Box<str>, Claims>,
     aws_auth: Arc<AwsAuth>,
     /// Whoever registered the cluster, if that makes an administrator: counts in the mode CONFIG_MAP alone, where no
     /// entry can say it.
@@ -57,6 +57,12 @@ impl World {
         self.catalogue
     }
 
+    /// The World with other access policies.
+    #[must_use]
+    pub fn with_catalogue(&self, catalogue: &'static Catalogue) -> Self {
+        Self { catalogue, ..self.clone() }
+    }
+
     /// How many access entries there are, whether or not the mode uses them.
     pub fn entry_count(&self) -> usize {
         self.entries.len()
@@ -78,22 +84,22 @@ impl World {
         self.entries.range(after).map(|(_, entry)| entry)
     }
 
-    /// The entry that a unique id belongs to.
+    /// The entry that a unique id belongs to; of several the first in the order of their ARNs.
     pub fn entry_by_id(&self, id: &PrincipalId) -> Option<&Arc<AccessEntry>> {
-        self.by_id.get(id)
+        self.by_id.get(id).map(|claims| &claims.first)
     }
 
-    /// The entry without a unique id that a path-less ARN belongs to.
+    /// The entry without a unique id that a path-less ARN belongs to; of several the first in the order of their ARNs.
     pub fn entry_by_canonical_arn(&self, canonical: &str) -> Option<&Arc<AccessEntry>> {
         if self.by_canonical_arn.is_empty() {
             return None;
         }
-        self.by_canonical_arn.get(canonical.to_ascii_lowercase().as_str())
+        self.by_canonical_arn.get(canonical.to_ascii_lowercase().as_str()).map(|claims| &claims.first)
     }
 
     /// The entry that a verified caller comes in by: by unique id; by path-less ARN only for entries that have none.
     pub fn entry_of_caller(&self, caller: &Principal) -> Option<&Arc<AccessEntry>> {
-        self.by_id.get(&caller.id).or_else(|| self.entry_by_canonical_arn(caller.canonical.as_str()))
+        self.entry_by_id(&caller.id).or_else(|| self.entry_by_canonical_arn(caller.canonical.as_str()))
     }
 
     /// The World with another authentication mode. Whether the change is legal is for
@@ -126,13 +132,8 @@ impl World {
         let mut world = self.without_entry(&entry.principal_arn);
         let entry = Arc::new(entry);
         match &entry.principal_id {
-            Some(id) => {
-                world.by_id.insert(id.clone(), Arc::clone(&entry));
-            }
-            None => {
-                let key = canonical_key(&entry.principal_arn).into_boxed_str();
-                world.by_canonical_arn.insert(key, Arc::clone(&entry));
-            }
+            Some(id) => claim(&mut world.by_id, id.clone(), &entry),
+            None => claim(&mut world.by_canonical_arn, canonical_key(&entry.principal_arn), &entry),
         }
         world.entries.insert(entry.principal_arn.clone(), entry);
         world
@@ -144,34 +145,87 @@ impl World {
         let mut world = self.clone();
         if let Some(removed) = world.entries.remove(principal) {
             match &removed.principal_id {
-                Some(id) => remove_if(&mut world.by_id, id, principal),
-                None => {
-                    let key = canonical_key(principal).into_boxed_str();
-                    remove_if(&mut world.by_canonical_arn, &key, principal);
-                }
+                Some(id) => release(&mut world.by_id, id, principal),
+                None => release(&mut world.by_canonical_arn, &canonical_key(principal), principal),
             }
         }
         world
     }
 }
 
-/// Removes an index row only if it still belongs to that principal.
-fn remove_if<K: Clone + Eq + std::hash::Hash>(
-    index: &mut imbl::HashMap<K, Arc<AccessEntry>>,
-    key: &K,
-    principal: &PrincipalArn,
-) {
-    if index.get(key).is_some_and(|entry| entry.principal_arn == *principal) {
+/// The entries that one caller could come in by, of which the first counts. Nearly always there is one; entries read
+/// from elsewhere, without unique ids, may be more: a role that moved to another path leaves its old entry behind.
+///
+/// They are kept in the order of their ARNs, so that a World decides by what its entries are, not by which was written
+/// last.
+#[derive(Clone, Debug)]
+struct Claims {
+    first: Arc<AccessEntry>,
+    others: Vec<Arc<AccessEntry>>,
+}
+
+fn claim<K: Clone + Eq + std::hash::Hash>(index: &mut imbl::HashMap<K, Claims>, key: K, entry: &Arc<AccessEntry>) {
+    let Some(claims) = index.get_mut(&key) else {
+        index.insert(key, Claims { first: Arc::clone(entry), others: Vec::new() });
+        return;
+    };
+    let mut later = Arc::clone(entry);
+    if later.principal_arn < claims.first.principal_arn {
+        std::mem::swap(&mut later, &mut claims.first);
+    }
+    let at = claims.others.partition_point(|other| other.principal_arn < later.principal_arn);
+    claims.others.insert(at, later);
+}
+
+fn release<K: Clone + Eq + std::hash::Hash>(index: &mut imbl::HashMap<K, Claims>, key: &K, principal: &PrincipalArn) {
+    let Some(claims) = index.get_mut(key) else { return };
+    if claims.first.principal_arn != *principal {
+        claims.others.retain(|other| other.principal_arn != *principal);
+    } else if claims.others.is_empty() {
         index.remove(key);
+    } else {
+        claims.first = claims.others.remove(0);
     }
 }
 
 /// Names in IAM are unique whatever their case, and a session does not say the role's path.
-fn canonical_key(principal: &PrincipalArn) -> String {
+fn canonical_key(principal: &PrincipalArn) -> Box<str> {
     let comparable = if principal.kind() == crate::principal::PrincipalKind::Role {
         principal.without_path()
     } else {
         principal.clone()
     };
-    comparable.as_str().to_ascii_lowercase()
+    comparable.as_str().to_ascii_lowercase().into_boxed_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_entry::{NewAccessEntry, Tags};
+    use jiff::Timestamp;
+
+    fn entry(path: &str, id: Option<&str>) -> AccessEntry {
+        let arn = format!("arn:aws:iam::123456789012:role{path}dev");
+        let request = NewAccessEntry::parse(&arn, None, None, None, Tags::new()).unwrap();
+        let id = id.map(|id| PrincipalId(id.to_owned()));
+        AccessEntry::new(request, id, "uuid".to_owned(), Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn of_entries_that_one_caller_could_come_in_by_the_first_counts_whichever_was_written_last() {
+        let arn = "arn:aws:sts::123456789012:assumed-role/dev/s";
+        let caller = Principal::from_caller_identity(arn, "123456789012", "AROADEV:s", "").unwrap();
+        for id in [None, Some("AROADEV")] {
+            let paths = ["/a/", "/b/", "/c/"];
+            for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+                let empty = World::new(AuthenticationMode::Api);
+                let mut world = order.iter().fold(empty, |world, &at| world.with_entry(entry(paths[at], id)));
+                for path in paths {
+                    assert_eq!(world.entry_of_caller(&caller).unwrap().principal_arn.path(), path, "{order:?}");
+                    world = world.without_entry(&entry(path, id).principal_arn);
+                }
+                assert!(world.entry_of_caller(&caller).is_none());
+            }
+        }
+    }
 }

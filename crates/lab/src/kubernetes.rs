@@ -46,7 +46,7 @@ impl KubernetesApi {
     }
 
     /// Creates an object and returns it as it was stored.
-    pub(crate) async fn post(&self, path: &str, object: &Value) -> Result<Value, LabError> {
+    pub async fn post(&self, path: &str, object: &Value) -> Result<Value, LabError> {
         let created = self.raw("POST", path, Some(object)).await;
         created.map_err(LabError::kubernetes(format!("create {} in `{path}`", describe(object))))
     }

@@ -1,6 +1,8 @@
 //! The addresses a lab listens on.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +40,8 @@ impl Addresses {
         let mut held = Vec::new();
         let mut bind = |what: &'static str, address: SocketAddr| {
             let unavailable = |source| LabError::AddressUnavailable { what, address, source };
-            let listener = TcpListener::bind(address).map_err(unavailable)?;
+            let listener = if address.port() == 0 { bind_any(address.ip()) } else { TcpListener::bind(address) };
+            let listener = listener.map_err(unavailable)?;
             let bound = listener.local_addr().map_err(unavailable)?;
             held.push(listener);
             Ok::<_, LabError>(bound)
@@ -52,6 +55,32 @@ impl Addresses {
             etcd_peer: bind("etcd", self.etcd_peer)?,
         })
     }
+}
+
+/// Binds some free port that the system does not give to outgoing connections.
+///
+/// A reserved port is let go before its server binds it, and a server that is started anew leaves its port for a
+/// moment. An outgoing connection, of which kube-apiserver alone opens hundreds to etcd, must not get it meanwhile.
+fn bind_any(ip: IpAddr) -> io::Result<TcpListener> {
+    const LOWEST: u16 = 10_000;
+    const TRIES: usize = 100;
+    let choices = u64::from(first_outgoing_port().saturating_sub(LOWEST));
+    if choices > 0 {
+        // A hasher's keys are the standard library's own randomness, which is all that is needed to spread labs.
+        let candidates = std::iter::repeat_with(|| RandomState::new().build_hasher().finish() % choices).take(TRIES);
+        for offset in candidates.filter_map(|offset| u16::try_from(offset).ok()) {
+            if let Ok(listener) = TcpListener::bind((ip, LOWEST + offset)) {
+                return Ok(listener);
+            }
+        }
+    }
+    TcpListener::bind((ip, 0))
+}
+
+/// Where the ports of outgoing connections begin; Linux's default where the system does not say.
+fn first_outgoing_port() -> u16 {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    range.split_ascii_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(32_768)
 }
 
 #[cfg(test)]
@@ -74,6 +103,7 @@ mod tests {
         ports.dedup();
         assert_eq!(ports.len(), 6);
         assert!(!ports.contains(&0));
+        assert!(ports.iter().all(|port| *port < first_outgoing_port()), "{ports:?}");
     }
 
     #[test]

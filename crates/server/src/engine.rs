@@ -8,13 +8,13 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use doorward_core::cluster_name::ClusterName;
 use doorward_identity::directory::Change as DirectoryChange;
-use doorward_store::{Document, DocumentError, Key, KeyError, Outcome, Prefix, Store, StoreError, Txn};
+use doorward_store::{Document, Key, Outcome, Prefix, Store, StoreError, Txn};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
 
 use crate::change::Change;
-use crate::error::ServerError;
+use crate::error::{ServerError, WriteError};
 use crate::view::{ClusterView, Limits, View};
 
 /// Holds the current View and the way to the store.
@@ -140,23 +140,6 @@ impl Engine {
     pub fn observe(&self, cluster: &ClusterName, change: impl Fn(&mut ClusterView)) {
         self.view.rcu(|view| View::clone(view).with_cluster(cluster, &change));
     }
-}
-
-/// Why a planned change was not stored. Nothing was changed then, or, for the removal of a cluster, a part of it.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The store refuses or fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A name is too long to be stored.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// An object is too large to be stored.
-    #[error(transparent)]
-    Document(#[from] DocumentError),
-    /// Somebody else changed it in between.
-    #[error("`{0}` was changed by another server in between")]
-    Conflict(Key),
 }
 
 /// Below what every store takes in one transaction, with room for the event.

@@ -1,7 +1,10 @@
-//! What the server cannot do at start or while running. What a client did wrong is in [`crate::api::ApiError`].
+//! What the server cannot do: at start, and when something is to be stored. What a client did wrong is in
+//! [`crate::api::ApiError`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use doorward_store::{DocumentError, Key, KeyError, StoreError};
 
 /// Why the server does not start, or stops.
 #[derive(Debug, thiserror::Error)]
@@ -35,10 +38,10 @@ pub enum ServerError {
     OpenStore(#[from] doorward_store::OpenError),
     /// The store.
     #[error(transparent)]
-    Store(#[from] doorward_store::StoreError),
+    Store(#[from] StoreError),
     /// Something could not be stored.
     #[error(transparent)]
-    Write(#[from] crate::engine::WriteError),
+    Write(#[from] WriteError),
     /// What the store holds is not what this version writes.
     #[error("the record `{key}` in the store cannot be read: {problem}; it was written by another version, or damaged")]
     Record {
@@ -62,4 +65,21 @@ pub enum ServerError {
     /// The machine gives no random bytes.
     #[error("the operating system gives no random bytes: {0}")]
     Random(String),
+}
+
+/// Why a planned change was not stored. Nothing was changed then, or, for the removal of a cluster, a part of it.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The store refuses or fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A name is too long to be stored.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// An object is too large to be stored.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Somebody else changed it in between.
+    #[error("`{0}` was changed by another server in between")]
+    Conflict(Key),
 }

@@ -29,6 +29,6 @@ mod webhook_tls;
 
 pub use cluster_record::ClusterRecord;
 pub use config::Config;
-pub use error::ServerError;
+pub use error::{ServerError, WriteError};
 pub use serve::{Addresses, run};
 pub use update_record::UpdateRecord;

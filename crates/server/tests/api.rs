@@ -17,7 +17,7 @@ use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn start() -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
@@ -181,6 +181,30 @@ async fn health_and_metrics_answer_and_say_what_is_wrong() {
     assert_eq!(server.get_ops("/nothing").await.status, 404);
     let metrics = server.get_ops("/metrics").await.text;
     assert!(metrics.contains("doorward_api_calls_total{outcome=\"ok\"} 1"), "{metrics}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_kubeconfig_that_names_a_file_or_is_none_is_refused() {
+    let (_folder, server) = start().await;
+    let good: Value = serde_json::from_str(&common::registration("API")).unwrap();
+    let text = good["kubeconfig"].as_str().unwrap();
+    for (what, kubeconfig) in [
+        ("nothing", String::new()),
+        ("no kubeconfig", "hello".to_owned()),
+        ("no context of that name", text.replace("doorward", "other")),
+        ("a token from a file", text.replace("token: t", "tokenFile: /etc/hostname")),
+        ("a key from a file", text.replace("token: t", "client-key: /etc/hostname")),
+        ("a CA from a file", text.replace("{server:", "{certificate-authority: /etc/hostname, server:")),
+        ("a program", text.replace("token: t", "exec: {apiVersion: client.authentication.k8s.io/v1, command: id}")),
+        ("no verification", text.replace("{server:", "{insecure-skip-tls-verify: true, server:")),
+    ] {
+        let mut body = good.clone();
+        body["kubeconfig"] = json!(kubeconfig);
+        let response = server.call("PUT", "/doorward/v1/clusters/demo", &body.to_string()).await;
+        assert_eq!(response.error_type.as_deref(), Some("InvalidParameterException"), "{what}: {}", response.text);
+    }
+    server.register("demo", "API").await;
     server.stop().await;
 }
 

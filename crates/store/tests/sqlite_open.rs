@@ -69,12 +69,15 @@ async fn a_second_opener_in_this_process_is_told_who_has_it() {
     assert_eq!(count(&open(&path).unwrap()).await, 1);
 }
 
-/// The other process is this test program again, in the role of [`holds_a_database_open`].
+/// The other process is this very test again, with a database in its environment: then it holds it open.
 #[tokio::test]
 async fn a_second_process_is_kept_out_until_the_first_is_gone() {
+    if let Some(path) = std::env::var_os("DOORWARD_TEST_DATABASE") {
+        return hold_open(Path::new(&path));
+    }
     let (_guard, path) = somewhere("doorward.db");
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "holds_a_database_open", "--nocapture", "--include-ignored"])
+        .args(["--exact", "a_second_process_is_kept_out_until_the_first_is_gone", "--nocapture"])
         .env("DOORWARD_TEST_DATABASE", &path)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -92,11 +95,8 @@ async fn a_second_process_is_kept_out_until_the_first_is_gone() {
     assert_eq!(count(&open(&path).unwrap()).await, 0);
 }
 
-#[test]
-#[ignore = "the other process of a_second_process_is_kept_out_until_the_first_is_gone"]
-fn holds_a_database_open() {
-    let Some(path) = std::env::var_os("DOORWARD_TEST_DATABASE") else { return };
-    let _store = open(Path::new(&path)).unwrap();
+fn hold_open(path: &Path) {
+    let _store = open(path).unwrap();
     println!("OPEN");
     // Until the parent kills this process, or is gone itself.
     let _ = std::io::stdin().lines().count();

@@ -34,14 +34,16 @@ impl StoredKubeconfig {
         Self::from_kubeconfig(typed(value, path)?, context, folder)
     }
 
-    /// Reads back what [`Self::to_secret`] gave.
+    /// Reads back what [`Self::to_secret`] gave. It names no file: whoever sent it must not choose what is read here.
     ///
     /// # Errors
     /// If it is something else.
     pub fn from_secret(text: &SecretString) -> Result<Self, KubeconfigError> {
         let path = Path::new("stored kubeconfig");
         let value = super::parse(text.expose_secret().as_bytes(), path)?;
-        Self::from_kubeconfig(typed(value, path)?, Some(NAME), Path::new("."))
+        let kubeconfig = typed(value, path)?;
+        refuse_files(&kubeconfig)?;
+        Self::from_kubeconfig(kubeconfig, Some(NAME), Path::new("."))
     }
 
     /// The whole of it as text, to be stored where nobody else can read it.
@@ -120,6 +122,28 @@ impl StoredKubeconfig {
 impl fmt::Debug for StoredKubeconfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredKubeconfig").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// Refuses whatever would be read from a file.
+fn refuse_files(kubeconfig: &Kubeconfig) -> Result<(), KubeconfigError> {
+    let clusters = kubeconfig.clusters.iter().filter_map(|named| named.cluster.as_ref());
+    let users = kubeconfig.auth_infos.iter().filter_map(|named| named.auth_info.as_ref());
+    let in_clusters =
+        clusters.filter_map(|cluster| cluster.certificate_authority.as_ref().map(|_| "certificate-authority"));
+    let in_users = users.filter_map(|user| {
+        let files = [
+            ("client-certificate", user.client_certificate.is_some()),
+            ("client-key", user.client_key.is_some()),
+            ("tokenFile", user.token_file.is_some()),
+        ];
+        files.into_iter().find(|(_, is_there)| *is_there).map(|(field, _)| field)
+    });
+    match in_clusters.chain(in_users).next() {
+        None => Ok(()),
+        Some(field) => {
+            Err(KubeconfigError::Field { field, message: "names a file, expected the data itself".to_owned() })
+        }
     }
 }
 

@@ -49,23 +49,19 @@ fn has(allowed: &[String], asked: &str) -> bool {
     allowed.iter().any(|one| one == "*" || one == asked)
 }
 
+/// Resource and subresource are compared as one text, as the API server does: a review may ask for `pods/log` in either
+/// way.
 fn covers_resource(rule: &str, asked: &ResourceAttributes<'_>) -> bool {
-    match rule.split_once('/') {
-        _ if rule == "*" => true,
-        None => asked.subresource.is_empty() && rule == asked.resource,
-        Some((resource, subresource)) => {
-            !asked.subresource.is_empty()
-                && subresource == asked.subresource
-                && (resource == "*" || resource == asked.resource)
-        }
+    if asked.subresource.is_empty() {
+        return rule == "*" || rule == asked.resource;
     }
+    let before_subresource = rule.strip_suffix(asked.subresource).and_then(|rest| rest.strip_suffix('/'));
+    rule == "*" || before_subresource.is_some_and(|resource| resource == "*" || resource == asked.resource)
 }
 
+/// Several trailing stars mean one, as in the API server. A star elsewhere is a letter of the path.
 fn covers_path(rule: &str, asked: &str) -> bool {
-    match rule.strip_suffix('*') {
-        Some(prefix) => asked.starts_with(prefix),
-        None => rule == asked,
-    }
+    rule == asked || (rule.ends_with('*') && asked.starts_with(rule.trim_end_matches('*')))
 }
 
 #[cfg(test)]
@@ -107,6 +103,14 @@ mod tests {
     }
 
     #[test]
+    fn a_review_may_write_the_subresource_into_the_resource() {
+        let log = rule(&[""], &["pods/log"], &["get"]);
+        let asked = ResourceAttributes { verb: "get", resource: "pods/log", ..ResourceAttributes::default() };
+        assert!(log.covers(&Attributes::Resource(asked)));
+        assert!(!rule(&[""], &["*/log", "pods"], &["get"]).covers(&Attributes::Resource(asked)));
+    }
+
+    #[test]
     fn a_star_covers_subresources_too() {
         assert!(rule(&["*"], &["*"], &["*"]).covers(&ask("create", "", "pods/exec")));
     }
@@ -132,11 +136,12 @@ mod tests {
     fn paths_are_covered_exactly_or_by_a_trailing_star() {
         let paths = PolicyRule {
             verbs: strings(&["get"]),
-            non_resource_urls: strings(&["/api", "/apis/*"]),
+            non_resource_urls: strings(&["/api", "/apis/*", "/m**", "/*/x"]),
             ..PolicyRule::default()
         };
         let ask = |path| Attributes::NonResource(NonResourceAttributes { verb: "get", path });
         assert!(paths.covers(&ask("/api")) && paths.covers(&ask("/apis/")) && paths.covers(&ask("/apis/x/y")));
+        assert!(paths.covers(&ask("/metrics")) && paths.covers(&ask("/*/x")) && !paths.covers(&ask("/y/x")));
         assert!(!paths.covers(&ask("/api/")) && !paths.covers(&ask("/apis")) && !paths.covers(&ask("/")));
     }
 

@@ -4,7 +4,7 @@ use doorward_core::access_entry::AccessEntryError;
 use doorward_core::authentication_mode::ModeTransitionError;
 use http::StatusCode;
 
-use crate::engine::WriteError;
+use crate::error::WriteError;
 use crate::permission::Refusal;
 
 /// An error as AWS's protocols carry it.
@@ -20,9 +20,10 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An error of a type, with its status.
+    /// An error of a type, with its status. Whatever a client wrote into the text cannot make it long or break a line
+    /// of a log.
     pub fn new(code: &'static str, status: StatusCode, message: impl Into<String>) -> Self {
-        Self { code, status, message: message.into() }
+        Self { code, status, message: shown(message.into()) }
     }
 
     /// `InvalidParameterException`, 400.
@@ -63,6 +64,24 @@ impl ApiError {
     }
 }
 
+/// Room for two ARNs of the greatest length, less than that for anything else.
+const MAX_MESSAGE: usize = 4_000;
+
+fn shown(message: String) -> String {
+    if message.len() <= MAX_MESSAGE && !message.chars().any(char::is_control) {
+        return message;
+    }
+    let mut shown = String::with_capacity(message.len().min(MAX_MESSAGE) + 4);
+    for c in message.chars() {
+        if shown.len() >= MAX_MESSAGE {
+            shown.push('…');
+            break;
+        }
+        if c.is_control() { shown.extend(c.escape_debug()) } else { shown.push(c) }
+    }
+    shown
+}
+
 impl From<Refusal> for ApiError {
     /// `AccessDeniedException`, 403.
     fn from(refusal: Refusal) -> Self {
@@ -98,5 +117,19 @@ impl From<WriteError> for ApiError {
             StatusCode::SERVICE_UNAVAILABLE,
             "The change could not be stored, and nothing was changed. Try again; the server's log says why.",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_writes_makes_no_message_long_and_breaks_no_line() {
+        let error = ApiError::serialization(format!("unknown field `a\nb{}`", "é".repeat(100_000)));
+        assert!(error.message.starts_with("unknown field `a\\nbéé") && error.message.ends_with('…'));
+        assert!(error.message.len() < 4_096 && !error.message.contains('\n'));
+        let text = "The policyArn parameter format is not valid: é";
+        assert_eq!(ApiError::invalid_parameter(text).message, text);
     }
 }

@@ -48,8 +48,10 @@ pub(crate) fn cluster_with_entries<'a>(view: &'a View, name: &str) -> Result<&'a
 /// # Errors
 /// `SerializationException`.
 pub(crate) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body)
+    // As text, because the reader does not look into values that it passes over.
+    let text = std::str::from_utf8(body).map_err(|_| ApiError::serialization("The body is not UTF-8"))?;
+    let text = if text.is_empty() { "{}" } else { text };
+    serde_json::from_str(text)
         .map_err(|error| ApiError::serialization(format!("The body is not what this operation takes: {error}")))
 }
 

@@ -1,5 +1,6 @@
 //! Registering a cluster that runs elsewhere, so that its access is managed here.
 
+use doorward_cluster::kubeconfig::stored::StoredKubeconfig;
 use doorward_core::access_entry::Tags;
 use doorward_core::authentication_mode::AuthenticationMode;
 use doorward_core::principal::{PrincipalArn, PrincipalId};
@@ -97,6 +98,9 @@ fn check_registration(request: &Registration) -> Result<(), ApiError> {
     if request.endpoint.len() > 2048 || request.version.len() > 32 || request.kubeconfig.len() > 256 * 1024 {
         return Err(ApiError::invalid_parameter("The endpoint, the version or the kubeconfig is too long"));
     }
+    // Found out now rather than by the watch, when nobody is looking.
+    StoredKubeconfig::from_secret(&request.kubeconfig.as_str().into())
+        .map_err(|error| ApiError::invalid_parameter(format!("The kubeconfig cannot be used: {error}")))?;
     let region_is_valid = request.region.as_deref().is_none_or(|region| {
         (1..=32).contains(&region.len())
             && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

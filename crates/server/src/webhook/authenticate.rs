@@ -1,11 +1,10 @@
 //! The token webhook: from a bearer token to a Kubernetes identity.
 
+use doorward_core::principal::Principal;
 use doorward_core::resolve::{Refusal, Resolved, resolve};
 use doorward_identity::node::with_private_dns_name;
 use doorward_identity::token::TokenError;
-use jiff::Timestamp;
 
-use super::handler::Webhooks;
 use super::token_review::{TokenReviewSpec, TokenReviewStatus};
 use crate::view::{ClusterView, View};
 
@@ -22,14 +21,13 @@ const API_SERVER_AUDIENCES: [&str; 3] =
     ["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes.default.svc"];
 
 pub(super) fn authenticate(
-    webhooks: &Webhooks,
     view: &View,
     cluster: &ClusterView,
     spec: &TokenReviewSpec,
-    now: Timestamp,
+    verify: impl FnOnce(&str) -> Result<Principal, TokenError>,
 ) -> Authentication {
     let name = &cluster.record.name;
-    let caller = match webhooks.verify(view, name, &spec.token, now) {
+    let caller = match verify(&spec.token) {
         Ok(caller) => with_private_dns_name(&view.directory, caller),
         Err(error) => {
             tracing::info!(cluster = %name, reason = error.reason(), %error, "access denied");

@@ -13,14 +13,9 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::authenticate::{Authentication, authenticate};
-use super::authorize::authorize;
+use super::answer::{Refused, answer_subject_access_review, answer_token_review};
 use super::client::is_api_server_of;
-use super::subject_access_review::{SubjectAccessReview, SubjectAccessReviewAnswer};
-use super::token_review::{TokenReview, TokenReviewAnswer};
 use crate::engine::Engine;
 use crate::listener::{Handler, Peer};
 use crate::metrics::Metrics;
@@ -70,8 +65,6 @@ impl Handler for Webhooks {
     }
 }
 
-type Refused = (StatusCode, String);
-
 impl Webhooks {
     /// Verifies a token for a cluster.
     ///
@@ -117,28 +110,20 @@ impl Webhooks {
     }
 
     fn authenticate(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
-        let review: TokenReview = parse(body)?;
-        expect_kind(&review.kind, "TokenReview", &review.api_version, "authentication.k8s.io")?;
-        let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
-        match authenticate(self, view, cluster, &review.spec, Timestamp::now()) {
-            Authentication::Answer(status, outcome) => {
-                self.metrics.authentication(outcome);
-                to_json(&TokenReviewAnswer { api_version: &review.api_version, kind: "TokenReview", status })
-            }
-            Authentication::Undecided(message) => {
-                self.metrics.authentication("undecided");
-                Err((StatusCode::SERVICE_UNAVAILABLE, message))
-            }
+        let now = Timestamp::now();
+        let answered = answer_token_review(view, name, body, |token| self.verify(view, name, token, now));
+        match &answered {
+            Ok(answer) => self.metrics.authentication(answer.outcome),
+            Err((StatusCode::SERVICE_UNAVAILABLE, _)) => self.metrics.authentication("undecided"),
+            Err(_) => {}
         }
+        answered.map(|answer| answer.body)
     }
 
     fn authorize(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
-        let review: SubjectAccessReview = parse(body)?;
-        expect_kind(&review.kind, "SubjectAccessReview", &review.api_version, "authorization.k8s.io")?;
-        let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
-        let (status, outcome) = authorize(cluster, &review.spec);
-        self.metrics.authorization(outcome);
-        to_json(&SubjectAccessReviewAnswer { api_version: &review.api_version, kind: "SubjectAccessReview", status })
+        let answer = answer_subject_access_review(view, name, body)?;
+        self.metrics.authorization(answer.outcome);
+        Ok(answer.body)
     }
 }
 
@@ -158,32 +143,8 @@ fn is_json(request: &Request<Incoming>) -> bool {
     media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
-    // The text of the error could hold a part of the token; the position is enough.
-    serde_json::from_slice(body).map_err(|error| {
-        let place = format!("line {} column {}", error.line(), error.column());
-        (StatusCode::BAD_REQUEST, format!("the body is not a review in JSON: wrong at {place}"))
-    })
-}
-
-fn expect_kind(kind: &str, expected: &str, api_version: &str, group: &str) -> Result<(), Refused> {
-    let version = api_version.strip_prefix(group).and_then(|rest| rest.strip_prefix('/'));
-    if kind == expected && matches!(version, Some("v1" | "v1beta1")) {
-        return Ok(());
-    }
-    Err((StatusCode::BAD_REQUEST, format!("expected {expected} of {group}/v1 or {group}/v1beta1")))
-}
-
-fn no_cluster(name: &ClusterName) -> Refused {
-    (StatusCode::NOT_FOUND, format!("no cluster is registered under the name {name}"))
-}
-
 fn refuse(status: StatusCode, message: &str) -> Refused {
     (status, message.to_owned())
-}
-
-fn to_json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refused> {
-    serde_json::to_vec(answer).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 fn respond(status: StatusCode, body: Vec<u8>, content_type: &'static str) -> Response<Full<Bytes>> {

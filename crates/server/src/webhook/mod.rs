@@ -3,6 +3,7 @@
 //! The cluster's name is in the path because client-go drops a query. A refusal is an answer with status 200; other
 //! statuses mean that nothing could be decided.
 
+mod answer;
 mod authenticate;
 mod authorize;
 mod client;
@@ -10,4 +11,5 @@ mod handler;
 mod subject_access_review;
 mod token_review;
 
+pub use answer::{Answered, Refused, answer_subject_access_review, answer_token_review};
 pub use handler::{ClientAuth, Webhooks};

@@ -197,7 +197,7 @@ impl Server {
 
 pub fn registration(mode: &str) -> String {
     // Port 9 answers nobody: whatever needs the cluster itself is told so.
-    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}], contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {token: t}}]}";
+    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: doorward, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}], contexts: [{name: doorward, context: {cluster: c, user: u}}], users: [{name: u, user: {token: t}}]}";
     serde_json::json!({
         "endpoint": "https://127.0.0.1:9",
         "certificateAuthority": "",

@@ -1,0 +1,130 @@
+//! The operations of EKS that the verbs need.
+
+use doorward_sigv4::query::encode;
+use http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::client::{AwsClient, Call};
+use super::endpoint::Service;
+use super::error::AwsError;
+
+/// So many pages at most: a server that always has one more must not keep us for ever.
+const MAX_PAGES: usize = 10_000;
+
+/// A cluster, as far as it is of use here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClusterDescription {
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) version: Option<String>,
+    /// Absent while the cluster is being made.
+    #[serde(default)]
+    pub(crate) endpoint: Option<String>,
+    #[serde(default)]
+    pub(crate) certificate_authority: Option<CertificateAuthority>,
+    #[serde(default)]
+    pub(crate) access_config: Option<AccessConfig>,
+}
+
+/// The certificates of a cluster's API server: PEM in base64.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct CertificateAuthority {
+    #[serde(default)]
+    pub(crate) data: Option<String>,
+}
+
+/// Which sources of access count.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccessConfig {
+    #[serde(default)]
+    pub(crate) authentication_mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    cluster: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    clusters: Vec<String>,
+    #[serde(default)]
+    next_token: Option<String>,
+}
+
+impl AwsClient {
+    /// `DescribeCluster`: the whole answer's `cluster`.
+    ///
+    /// # Errors
+    /// If there is no such cluster, among others.
+    pub(crate) async fn describe_cluster_json(&self, name: &str) -> Result<Value, AwsError> {
+        let path = format!("/clusters/{}", encode(name));
+        let described: Described = self.eks("DescribeCluster", Method::GET, &path, "").await?;
+        Ok(described.cluster)
+    }
+
+    /// `DescribeCluster`.
+    ///
+    /// # Errors
+    /// If there is no such cluster, among others.
+    pub(crate) async fn describe_cluster(&self, name: &str) -> Result<ClusterDescription, AwsError> {
+        self.decoded("DescribeCluster", self.describe_cluster_json(name).await?)
+    }
+
+    /// `ListClusters`, every page.
+    ///
+    /// # Errors
+    /// If the server refuses, among others.
+    pub(crate) async fn list_clusters(&self) -> Result<Vec<String>, AwsError> {
+        let (mut names, mut query) = (Vec::new(), String::new());
+        for _ in 0..MAX_PAGES {
+            let page: Listed = self.eks("ListClusters", Method::GET, "/clusters", &query).await?;
+            names.extend(page.clusters);
+            match page.next_token.filter(|token| !token.is_empty()) {
+                Some(token) => query = format!("nextToken={}", encode(&token)),
+                None => return Ok(names),
+            }
+        }
+        Err(self.strange("ListClusters", "never ends"))
+    }
+
+    /// `DeleteCluster`.
+    ///
+    /// # Errors
+    /// If there is no such cluster, among others.
+    pub(crate) async fn delete_cluster(&self, name: &str) -> Result<(), AwsError> {
+        let path = format!("/clusters/{}", encode(name));
+        self.eks::<Value>("DeleteCluster", Method::DELETE, &path, "").await.map(|_| ())
+    }
+
+    async fn eks<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        method: Method,
+        path: &str,
+        query: &str,
+    ) -> Result<T, AwsError> {
+        let call = Call { service: Service::Eks, operation, method, path, query, body: None };
+        let answer = self.json(&call).await?;
+        self.decoded(operation, answer)
+    }
+
+    fn decoded<T: DeserializeOwned>(&self, operation: &str, answer: Value) -> Result<T, AwsError> {
+        serde_json::from_value(answer).map_err(|error| self.strange(operation, &format!("cannot be read ({error})")))
+    }
+
+    fn strange(&self, operation: &str, problem: &str) -> AwsError {
+        AwsError::Answer {
+            url: self.url_of(Service::Eks),
+            operation: operation.to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! STS `AssumeRole`. Query protocol: a form in, XML out.
+
+use doorward_sigv4::Credentials;
+use doorward_sigv4::query::encode;
+
+use super::client::{AwsClient, Call};
+use super::credentials::credentials;
+use super::endpoint::Service;
+use super::error::AwsError;
+
+/// What is sent to assume a role.
+#[derive(Clone, Debug)]
+pub(crate) struct AssumeRole {
+    pub(crate) role_arn: String,
+    pub(crate) session_name: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) duration_seconds: Option<String>,
+}
+
+impl AwsClient {
+    /// Assumes a role with these credentials.
+    ///
+    /// # Errors
+    /// If STS cannot be reached, or refuses.
+    pub(super) async fn assume_role(&self, role: &AssumeRole, with: &Credentials) -> Result<Credentials, AwsError> {
+        let mut form = format!(
+            "Action=AssumeRole&Version=2011-06-15&RoleArn={}&RoleSessionName={}",
+            encode(&role.role_arn),
+            encode(&role.session_name)
+        );
+        for (name, value) in [("ExternalId", &role.external_id), ("DurationSeconds", &role.duration_seconds)] {
+            if let Some(value) = value {
+                form.push_str(&format!("&{name}={}", encode(value)));
+            }
+        }
+        let operation = format!("AssumeRole for `{}`", role.role_arn);
+        let call = Call {
+            service: Service::Sts,
+            operation: &operation,
+            method: http::Method::POST,
+            path: "/",
+            query: "",
+            body: Some(("application/x-www-form-urlencoded; charset=utf-8", form.into_bytes())),
+        };
+        let answer = self.send(&call, with).await?;
+        let text = String::from_utf8_lossy(&answer);
+        let part = |name: &str| {
+            element(&text, name).ok_or_else(|| AwsError::Answer {
+                url: self.url_of(Service::Sts),
+                operation: operation.clone(),
+                problem: format!("has no `{name}`"),
+            })
+        };
+        let (id, secret, token) = (part("AccessKeyId")?, part("SecretAccessKey")?, part("SessionToken")?);
+        credentials(&id, &secret, Some(&token), "the role's session")
+    }
+}
+
+/// The text of the first element of this name that holds text only.
+pub(super) fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    // `&amp;` last, or it would make new ones.
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
+    Some(text.replace("&apos;", "'").replace("&amp;", "&").trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_found_and_their_entities_replaced() {
+        let xml = "<R><Credentials><AccessKeyId>A</AccessKeyId><S>a&amp;lt;&lt;b&gt;</S></Credentials></R>";
+        assert_eq!(element(xml, "AccessKeyId").as_deref(), Some("A"));
+        assert_eq!(element(xml, "S").as_deref(), Some("a&lt;<b>"));
+        assert_eq!(element(xml, "SessionToken"), None);
+    }
+}

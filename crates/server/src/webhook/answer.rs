@@ -1,0 +1,102 @@
+//! From the body of a review to the body of its answer: version and kind are checked, then the cluster, then it is
+//! decided. Functions of values, so that they can be asked without a connection.
+
+use doorward_core::cluster_name::ClusterName;
+use doorward_core::principal::Principal;
+use doorward_identity::token::TokenError;
+use http::StatusCode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::authenticate::{Authentication, authenticate};
+use super::authorize::authorize;
+use super::subject_access_review::{SubjectAccessReview, SubjectAccessReviewAnswer};
+use super::token_review::{TokenReview, TokenReviewAnswer};
+use crate::view::View;
+
+/// Why there is no answer: the status and the text of the response.
+pub type Refused = (StatusCode, String);
+
+/// An answered review.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The review with its status, in JSON.
+    pub body: Vec<u8>,
+    /// What it is counted as; from a closed list.
+    pub outcome: &'static str,
+}
+
+/// Answers a TokenReview; `verify` proves a token for this cluster.
+///
+/// # Errors
+/// 400 for a body that is no TokenReview, 404 for an unknown cluster, 503 if nothing can be decided yet.
+pub fn answer_token_review(
+    view: &View,
+    name: &ClusterName,
+    body: &[u8],
+    verify: impl FnOnce(&str) -> Result<Principal, TokenError>,
+) -> Result<Answered, Refused> {
+    let review: TokenReview = parse(body)?;
+    expect_kind(&review.kind, "TokenReview", &review.api_version, "authentication.k8s.io")?;
+    let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
+    match authenticate(view, cluster, &review.spec, verify) {
+        Authentication::Answer(status, outcome) => {
+            let answer = TokenReviewAnswer { api_version: &review.api_version, kind: "TokenReview", status };
+            Ok(Answered { body: to_json(&answer)?, outcome })
+        }
+        Authentication::Undecided(message) => Err((StatusCode::SERVICE_UNAVAILABLE, message)),
+    }
+}
+
+/// Answers a SubjectAccessReview.
+///
+/// # Errors
+/// 400 for a body that is no SubjectAccessReview, 404 for an unknown cluster.
+pub fn answer_subject_access_review(view: &View, name: &ClusterName, body: &[u8]) -> Result<Answered, Refused> {
+    let review: SubjectAccessReview = parse(body)?;
+    expect_kind(&review.kind, "SubjectAccessReview", &review.api_version, "authorization.k8s.io")?;
+    let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
+    let (status, outcome) = authorize(cluster, &review.spec);
+    let answer = SubjectAccessReviewAnswer { api_version: &review.api_version, kind: "SubjectAccessReview", status };
+    Ok(Answered { body: to_json(&answer)?, outcome })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+    // As text, because the reader does not look into values that it passes over.
+    let body = std::str::from_utf8(body)
+        .map_err(|_| (StatusCode::BAD_REQUEST, "the body is not a review in JSON: it is not UTF-8".to_owned()))?;
+    // The text of the error could hold a part of the token; the position is enough.
+    serde_json::from_str(body).map_err(|error| {
+        let place = format!("line {} column {}", error.line(), error.column());
+        (StatusCode::BAD_REQUEST, format!("the body is not a review in JSON: wrong at {place}"))
+    })
+}
+
+fn expect_kind(kind: &str, expected: &str, api_version: &str, group: &str) -> Result<(), Refused> {
+    let version = api_version.strip_prefix(group).and_then(|rest| rest.strip_prefix('/'));
+    if kind == expected && matches!(version, Some("v1" | "v1beta1")) {
+        return Ok(());
+    }
+    Err((StatusCode::BAD_REQUEST, format!("expected {expected} of {group}/v1 or {group}/v1beta1")))
+}
+
+fn no_cluster(name: &ClusterName) -> Refused {
+    (StatusCode::NOT_FOUND, format!("no cluster is registered under the name {name}"))
+}
+
+fn to_json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refused> {
+    serde_json::to_vec(answer).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_not_text_is_refused_also_where_nobody_reads_it() {
+        let body =
+            b"{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SubjectAccessReview\",\"spec\":{\"x\":\"\xff\"}}";
+        let refused = answer_subject_access_review(&View::default(), &"demo".parse().unwrap(), body).unwrap_err();
+        assert_eq!(refused.0, StatusCode::BAD_REQUEST);
+    }
+}
