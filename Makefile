@@ -1,9 +1,9 @@
 # Every target does its own set-up first; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup build lab test fuzz lint install clean
+.PHONY: help setup build lab test conformance fuzz lint install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## etcd, kube-apiserver, kubectl and the aws CLI, in the cache (lab and test do it by themselves)
 	@bash scripts/setup.sh
@@ -20,6 +20,9 @@ test: ## every suite, end to end on a real kube-apiserver included
 
 fuzz: ## look for inputs that break a property (FUZZ_SECONDS=20 a target; coverage-guided where cargo-fuzz is there)
 	@bash scripts/fuzz.sh
+
+conformance: ## boto3, the aws CLI, Terraform and the Rust SDK against a server, and a table of it
+	@bash scripts/conformance.sh
 
 lint: ## formatting, clippy, documentation, purity of core, licences
 	@bash scripts/lint.sh

@@ -17,7 +17,8 @@ SUITES=(
   "server|server|all"
   "lab|lab|but differential"
   "rbac|lab|only differential"
-  "cli|cli|but end_to_end"
+  "cli|cli|but end_to_end|conformance"
+  "conformance|cli|only conformance"
   "end-to-end|cli|only end_to_end"
   "fuzz|fuzz-targets|all"
 )

@@ -39,11 +39,11 @@ pub fn eks_request(data: &[u8]) -> Outcome {
 
 fn run(view: &View, method: &Method, path: &str, query: &str, body: &[u8]) -> Result<(Value, Vec<Change>), ApiError> {
     let new_id = "11111111-2222-4333-8444-555555555555";
-    let call = eks::Call { caller: &WORLD.alice, now: now(), region: "us-west-2", new_id, query, body };
+    let call = eks::Call { caller: &WORLD.alice, now: now(), region: "us-west-2", new_id, query };
     if path.starts_with("/doorward/") {
-        own::run(&own::Route::parse(method, path)?, view, &call)
+        own::run(&own::Route::parse(method, path, body)?, view, &call)
     } else {
-        eks::run(&eks::Route::parse(method, path)?, view, &call)
+        eks::run(&eks::Route::parse(method, path, query, body)?, view, &call)
     }
 }
 

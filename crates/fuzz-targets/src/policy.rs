@@ -1,12 +1,12 @@
 //! Policy documents: identity policies and trust policies.
 
-use doorward_identity::policy::{IdentityPolicy, Target, TrustPolicy, Verdict};
+use doorward_identity::policy::{Context, IdentityPolicy, Request, TrustPolicy, Verdict};
 use serde_json::Value;
 
 use crate::{Outcome, assert_is_a_message};
 
-/// What is read is JSON and keeps its text; a denial of everything beside it denies; what is allowed on everything is
-/// allowed on one thing; a document is never both a trust policy and an identity policy.
+/// What is read is JSON and keeps its text; a denial of everything beside it denies, whatever it allows; the case of an
+/// action decides nothing; a document is never both a trust policy and an identity policy.
 pub fn policy(data: &[u8]) -> Outcome {
     let Ok(text) = std::str::from_utf8(data) else { return "not text" };
     let identity = IdentityPolicy::parse(text);
@@ -32,11 +32,8 @@ pub fn policy(data: &[u8]) -> Outcome {
 }
 
 const ACTIONS: [&str; 4] = ["eks:ListClusters", "eks:CreateAccessEntry", "iam:CreateUser", "sts:AssumeRole"];
-const TARGETS: [Target<'static>; 3] = [
-    Target::Everything,
-    Target::Arn("arn:aws:eks:us-west-2:123456789012:cluster/demo"),
-    Target::Arn("arn:aws:iam::123456789012:role/dev"),
-];
+const RESOURCES: [&str; 3] =
+    ["*", "arn:aws:eks:us-west-2:123456789012:cluster/demo", "arn:aws:iam::123456789012:role/dev"];
 
 fn check_identity(text: &str, policy: &IdentityPolicy) -> Outcome {
     assert_eq!(policy.text(), text);
@@ -52,14 +49,15 @@ fn check_identity(text: &str, policy: &IdentityPolicy) -> Outcome {
     }
     let denied = IdentityPolicy::parse(&document.to_string()).expect("a policy with one statement more");
     let mut outcome = "identity policy";
+    let context = Context::default();
     for action in ACTIONS {
-        for target in TARGETS {
-            assert_eq!(denied.evaluate(action, target), Verdict::Denied, "a denial is undone");
-            let verdict = policy.evaluate(action, target);
-            assert_eq!(policy.evaluate(&action.to_ascii_uppercase(), target), verdict, "case of an action decides");
-            if policy.evaluate(action, Target::Everything) == Verdict::Allowed {
-                assert_eq!(verdict, Verdict::Allowed);
-            }
+        for resource in RESOURCES {
+            let request = Request { action, resource, context: &context };
+            assert_eq!(denied.evaluate(&request), Verdict::Denied, "a denial is undone");
+            let verdict = policy.evaluate(&request);
+            let upper = action.to_ascii_uppercase();
+            let loud = Request { action: &upper, ..request };
+            assert_eq!(policy.evaluate(&loud), verdict, "case of an action decides");
             match verdict {
                 Verdict::Allowed => outcome = "identity policy that allows",
                 Verdict::Denied if outcome == "identity policy" => outcome = "identity policy that denies",

@@ -41,6 +41,7 @@ pub fn query_request(data: &[u8]) -> Outcome {
     let action = parameters.action().to_owned();
     let mut random = counting(100);
     let mut call = Call {
+        region: "us-west-2",
         directory: &WORLD.view.directory,
         sessions: &sessions(),
         caller: &WORLD.alice,

@@ -1,7 +1,7 @@
 //! Paths: which operation they name, and with what.
 
 use doorward_core::cluster_name::ClusterName;
-use doorward_server::eks::{Operation, Route, segments};
+use doorward_server::eks::{Route, segments};
 use doorward_server::own;
 use doorward_sigv4::query::encode;
 use doorward_store::Key;
@@ -18,7 +18,7 @@ pub fn route(data: &[u8]) -> Outcome {
     };
     let Ok(method) = Method::from_bytes(method.as_bytes()) else { return "no method" };
     check_own(&method, path);
-    let route = match Route::parse(&method, path) {
+    let route = match Route::parse(&method, path, QUERY, BODY) {
         Ok(route) => route,
         Err(error) => {
             assert!(error.status.is_client_error());
@@ -28,24 +28,26 @@ pub fn route(data: &[u8]) -> Outcome {
     };
     let decoded = segments(path).unwrap();
     let encoded: Vec<String> = decoded.iter().map(|segment| encode(segment)).collect();
-    let again = Route::parse(&method, &format!("/{}", encoded.join("/")));
+    let again = Route::parse(&method, &format!("/{}", encoded.join("/")), QUERY, BODY);
     assert_eq!(again.as_ref(), Ok(&route), "another operation when it is encoded again");
     assert_eq!(route.writes, method != Method::GET);
     if let Some(cluster) = route.cluster() {
         assert!(decoded.iter().any(|segment| segment == cluster));
         check_name(cluster);
     }
-    match route.operation {
-        Operation::DisassociateAccessPolicy { .. } | Operation::AssociateAccessPolicy { .. } => "an association",
-        Operation::TagResource { .. } | Operation::UntagResource { .. } | Operation::ListTagsForResource { .. } => {
-            "tags"
-        }
+    match route.action {
+        "DisassociateAccessPolicy" | "AssociateAccessPolicy" => "an association",
+        "TagResource" | "UntagResource" | "ListTagsForResource" => "tags",
         _ => "an operation",
     }
 }
 
+/// What every operation that wants a query or a body is content with, as far as its path decides.
+const QUERY: &str = "tagKeys=k";
+const BODY: &[u8] = br#"{"tags":{"k":"v"}}"#;
+
 fn check_own(method: &Method, path: &str) {
-    match own::Route::parse(method, path) {
+    match own::Route::parse(method, path, BODY) {
         Ok(route) => {
             if let Some(name) = route.cluster() {
                 check_name(name);

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,10 +27,14 @@ use tokio_rustls::TlsAcceptor;
 use crate::error::ServerError;
 
 /// Connections that one address serves at once; more wait in the system's queue.
-const MAX_CONNECTIONS: usize = 4096;
+const MAX_CONNECTIONS: u32 = 4096;
 
 /// How long a client may take to finish TLS, and to send the headers of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection stays open between two requests. HTTP/1 has [`HEADER_TIMEOUT`] for that already; an API server
+/// keeps its one HTTP/2 connection for 90 seconds, and is let to close it first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// How long requests in flight get when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,13 +76,17 @@ pub async fn serve<H: Handler>(
     handler: Arc<H>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let limit = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
+    let limit = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     loop {
-        let Ok(permit) = Arc::clone(&limit).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accept = async {
+            let permit = Arc::clone(&limit).acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (Ok(permit), accepted) = (tokio::select! {
+            accepted = accept => accepted,
             _ = stop.wait_for(|&stop| stop) => break,
+        }) else {
+            break;
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
@@ -89,14 +97,15 @@ pub async fn serve<H: Handler>(
                 continue;
             }
         };
-        let (tls, handler, watcher) = (tls.clone(), Arc::clone(&handler), graceful.watcher());
+        let (tls, handler, stop) = (tls.clone(), Arc::clone(&handler), stop.clone());
         tokio::spawn(async move {
             let _permit = permit;
-            connection(stream, address, tls, handler, watcher).await;
+            connection(stream, address, tls, handler, stop).await;
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    // Every connection holds a permit until it ends.
+    if tokio::time::timeout(DRAIN_TIMEOUT, limit.acquire_many(MAX_CONNECTIONS)).await.is_err() {
         tracing::warn!("connections were still open when the server stopped");
     }
 }
@@ -106,40 +115,146 @@ async fn connection<H: Handler>(
     address: SocketAddr,
     tls: Option<Tls>,
     handler: Arc<H>,
-    watcher: Watcher,
+    stop: watch::Receiver<bool>,
 ) {
     // Answers are small and complete: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return http(stream, Peer { address, certificate: None }, handler, watcher).await;
+        return http(stream, Peer { address, certificate: None }, handler, stop).await;
     };
     match tokio::time::timeout(HEADER_TIMEOUT, TlsAcceptor::from(tls.load_full()).accept(stream)).await {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let certificate = shown.map(|certificate| certificate.clone().into_owned());
-            http(stream, Peer { address, certificate }, handler, watcher).await;
+            http(stream, Peer { address, certificate }, handler, stop).await;
         }
         Ok(Err(error)) => tracing::info!(%address, %error, "a client was refused by TLS"),
         Err(_) => tracing::info!(%address, "a client did not finish TLS in time"),
     }
 }
 
-async fn http<S, H>(stream: S, peer: Peer, handler: Arc<H>, watcher: Watcher)
+async fn http<S, H>(stream: S, peer: Peer, handler: Arc<H>, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
     let peer = Arc::new(peer);
     let address = peer.address;
+    let (running, requests) = watch::channel(0);
+    let running = Arc::new(running);
     let service = service_fn(move |request| {
-        let (handler, peer) = (Arc::clone(&handler), Arc::clone(&peer));
-        async move { Ok::<_, std::convert::Infallible>(handler.handle(request, peer).await) }
+        let (handler, peer, running) = (Arc::clone(&handler), Arc::clone(&peer), Running::new(&running));
+        async move {
+            let _running = running;
+            Ok::<_, std::convert::Infallible>(handler.handle(request, peer).await)
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection.into_owned()).await {
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = close(requests, &mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(DRAIN_TIMEOUT, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%address, %error, "a connection ended badly");
+    }
+}
+
+/// Counts a request of a connection while it is being answered.
+struct Running(Arc<watch::Sender<u32>>);
+
+impl Running {
+    fn new(running: &Arc<watch::Sender<u32>>) -> Self {
+        running.send_modify(|running| *running += 1);
+        Self(Arc::clone(running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.send_modify(|running| *running -= 1);
+    }
+}
+
+/// Returns when a connection is to be closed: nothing was asked for too long, or the server stops. Hyper's own limit
+/// begins with the first byte of an HTTP/1 request, and does not bound a client that sends none, or speaks HTTP/2.
+async fn close(mut requests: watch::Receiver<u32>, stop: &mut watch::Receiver<bool>) {
+    let idle = async {
+        let mut patience = HEADER_TIMEOUT;
+        while requests.wait_for(|&running| running == 0).await.is_ok() {
+            match tokio::time::timeout(patience, requests.changed()).await {
+                Ok(Ok(())) => patience = IDLE_TIMEOUT,
+                // Nothing asks any more, as the connection itself has ended.
+                Ok(Err(_)) => break,
+                Err(_) => return,
+            }
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = idle => {}
+        _ = stop.wait_for(|&stop| stop) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    /// Answers after a while.
+    struct Slow(Duration);
+
+    impl Handler for Slow {
+        async fn handle(self: Arc<Self>, _: Request<Incoming>, _: Arc<Peer>) -> Response<Full<Bytes>> {
+            tokio::time::sleep(self.0).await;
+            Response::new(Full::new(Bytes::from_static(b"done")))
+        }
+    }
+
+    /// What a connection that sent `bytes` hears, and after how long it is closed. Time does not pass by itself here.
+    async fn talk(bytes: &[u8], answers_after: Duration) -> (Vec<u8>, Duration) {
+        let (mut client, stream) = tokio::io::duplex(64 * 1024);
+        let (_never, stop) = watch::channel(false);
+        let peer = Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None };
+        tokio::spawn(http(stream, peer, Arc::new(Slow(answers_after)), stop));
+        let began = tokio::time::Instant::now();
+        client.write_all(bytes).await.unwrap();
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        (heard, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_asks_nothing_is_sent_away() {
+        let unfinished = [PREFACE, b"\0\0\x01\x01\0\0\0\0\x01\x82"].concat();
+        for bytes in [b"".as_slice(), b"PRI * HT", b"GET / HTTP/1.1\r\nHost: a\r\n", PREFACE, &unfinished] {
+            let (_, open) = talk(bytes, Duration::ZERO).await;
+            assert!(open <= HEADER_TIMEOUT + DRAIN_TIMEOUT + Duration::from_secs(1), "{bytes:?} {open:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_takes_long_is_waited_for() {
+        let (heard, open) = talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", HEADER_TIMEOUT * 3).await;
+        assert!(heard.ends_with(b"done"), "{heard:?}");
+        assert!(open >= HEADER_TIMEOUT * 3, "{open:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_connection_is_kept_between_requests_for_longer_than_an_api_server_does() {
+        // GET http /, host from the static table left out: three indexed fields, END_STREAM and END_HEADERS.
+        let asked = [PREFACE, b"\0\0\x03\x01\x05\0\0\0\x01\x82\x84\x86"].concat();
+        let (heard, open) = talk(&asked, Duration::ZERO).await;
+        assert!(heard.windows(4).any(|bytes| bytes == b"done"), "{heard:?}");
+        assert!(open >= IDLE_TIMEOUT && open <= IDLE_TIMEOUT + DRAIN_TIMEOUT, "{open:?}");
     }
 }

@@ -58,6 +58,18 @@ impl ApiError {
         Self::new("UnknownOperationException", StatusCode::NOT_FOUND, message)
     }
 
+    /// Whether errors of this type say which cluster they are about: the others have no member for it in EKS's model.
+    pub(super) fn names_cluster(&self) -> bool {
+        matches!(
+            self.code,
+            "InvalidParameterException"
+                | "InvalidRequestException"
+                | "ResourceInUseException"
+                | "ResourceLimitExceededException"
+                | "ResourceNotFoundException"
+        )
+    }
+
     /// The cluster is not registered.
     pub fn no_cluster(name: &str) -> Self {
         Self::not_found(format!("No cluster found for name: {name}."))

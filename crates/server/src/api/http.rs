@@ -56,7 +56,7 @@ impl Answer {
     /// An error of a JSON service.
     pub fn json_error(error: &ApiError, cluster: Option<&str>) -> Self {
         let mut body = json!({ "message": error.message });
-        if let (Some(cluster), Some(object)) = (cluster, body.as_object_mut()) {
+        if let (true, Some(cluster), Some(object)) = (error.names_cluster(), cluster, body.as_object_mut()) {
             object.insert("clusterName".to_owned(), json!(cluster));
         }
         Self {

@@ -27,7 +27,7 @@ use crate::view::View;
 pub(crate) use clusters::creator_entry;
 pub(crate) use permissions::set_request_tags;
 use route::Operation;
-pub(crate) use route::{Route, segments};
+pub use route::{Route, segments};
 
 /// What an operation knows of the call beside its parameters.
 #[derive(Clone, Copy)]
@@ -65,7 +65,7 @@ pub(crate) fn permit(route: &Route, view: &View, call: &Call<'_>) -> Result<(), 
 ///
 /// # Errors
 /// With EKS's error types and texts.
-pub(crate) fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
+pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
     match &route.operation {
         Operation::CreateAccessEntry { cluster, create } => access_entries::create(view, call, cluster, create),
         Operation::DescribeAccessEntry { cluster, principal } => access_entries::describe(view, cluster, principal),
@@ -93,6 +93,6 @@ pub(crate) fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::TagResource { resource, tags } => tags::tag(view, call, resource, tags),
         Operation::UntagResource { resource, keys } => tags::untag(view, call, resource, keys),
         Operation::ListTagsForResource { resource } => tags::list(view, call, resource),
-        Operation::DescribeClusterVersions => versions::describe(),
+        Operation::DescribeClusterVersions => versions::describe(call),
     }
 }

@@ -36,13 +36,13 @@ pub(crate) enum Operation {
 
 /// An operation, and what IAM calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Route {
+pub struct Route {
     /// The operation.
     pub(crate) operation: Operation,
     /// The action's name without its service, such as `CreateAccessEntry`.
-    pub(crate) action: &'static str,
+    pub action: &'static str,
     /// Whether it may change something.
-    pub(crate) writes: bool,
+    pub writes: bool,
 }
 
 impl Route {
@@ -51,14 +51,14 @@ impl Route {
     /// # Errors
     /// `UnknownOperationException` for a path that is no operation's, `InvalidParameterException` for a segment or a
     /// query that is not percent-encoded UTF-8, `SerializationException` for a body that is not the operation's.
-    pub(crate) fn parse(method: &Method, path: &str, query: &str, body: &[u8]) -> Result<Self, ApiError> {
+    pub fn parse(method: &Method, path: &str, query: &str, body: &[u8]) -> Result<Self, ApiError> {
         let segments = segments(path)?;
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         operation(method, &names, query, body)?.ok_or_else(|| ApiError::unknown_operation(method, path))
     }
 
     /// The cluster that the path names.
-    pub(crate) fn cluster(&self) -> Option<&str> {
+    pub fn cluster(&self) -> Option<&str> {
         match &self.operation {
             Operation::CreateAccessEntry { cluster, .. }
             | Operation::DescribeAccessEntry { cluster, .. }
@@ -82,7 +82,7 @@ impl Route {
 ///
 /// # Errors
 /// `InvalidParameterException` for a segment that is not percent-encoded UTF-8.
-pub(crate) fn segments(path: &str) -> Result<Vec<String>, ApiError> {
+pub fn segments(path: &str) -> Result<Vec<String>, ApiError> {
     let decode = |raw: &str| {
         doorward_sigv4::query::decode(raw).map_err(|error| {
             ApiError::invalid_parameter(format!("The path segment `{}` is invalid: {error}", raw.escape_debug()))

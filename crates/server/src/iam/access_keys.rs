@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 
 use super::users::take_user_or_self;
 use super::write;
-use super::{Answer, nothing, result};
+use super::{Answer, changed, nothing, result};
 use crate::query::{ApiError, Call, Page, Parameters};
 
 /// The only answer that ever has a long-term secret in it.
@@ -20,7 +20,7 @@ pub(super) fn create(call: &mut Call<'_>, mut parameters: Parameters) -> Answer 
             xml.text("SecretAccessKey", key.secret.expose_secret());
         });
     };
-    Ok((vec![change], Box::new(write)))
+    changed(change, write)
 }
 
 pub(super) fn list(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {

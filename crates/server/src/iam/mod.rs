@@ -17,8 +17,10 @@ use permissions::Target;
 
 use crate::query::{ApiError, Call, Outcome, Page, Parameters, Service, Xml};
 
-/// What an operation gives: its changes, and how to write its result.
-type Answer = Result<(Vec<Change>, Box<dyn FnOnce(&mut Xml)>), ApiError>;
+/// What an operation gives: its changes, and how to write its result, if it is one that has any.
+type Answer = Result<(Vec<Change>, Option<WriteResult>), ApiError>;
+
+type WriteResult = Box<dyn FnOnce(&mut Xml)>;
 
 type Operation = fn(&mut Call<'_>, Parameters) -> Answer;
 
@@ -104,14 +106,19 @@ fn find(action: &str) -> Option<&'static Row> {
     OPERATIONS.iter().find(|(name, ..)| *name == action)
 }
 
-/// An answer without a result.
+/// The answer of an operation that has no result.
 fn nothing(changes: Vec<Change>) -> Answer {
-    Ok((changes, Box::new(|_| {})))
+    Ok((changes, None))
+}
+
+/// What was changed, and how it looks now.
+fn changed(change: Change, write: impl FnOnce(&mut Xml) + 'static) -> Answer {
+    Ok((vec![change], Some(Box::new(write))))
 }
 
 /// An answer that changes nothing.
 fn result(write: impl FnOnce(&mut Xml) + 'static) -> Answer {
-    Ok((Vec::new(), Box::new(write)))
+    Ok((Vec::new(), Some(Box::new(write))))
 }
 
 /// A list of names, page by page.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorward_identity::directory::{DirectoryError, EntityKind, NewRole, Role, RoleUpdate};
 
 use super::write::{self, Detail};
-use super::{Answer, names_of, nothing, result, tags};
+use super::{Answer, changed, names_of, nothing, result, tags};
 use crate::query::{ApiError, Call, Page, Parameters};
 
 pub(super) fn create(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
@@ -26,7 +26,7 @@ pub(super) fn create(call: &mut Call<'_>, mut parameters: Parameters) -> Answer 
         tags: &tags,
     };
     let (change, role) = call.directory.create_role(&new, call.now, call.random)?;
-    Ok((vec![change], Box::new(move |xml| xml.element("Role", |xml| write::role(xml, &role, Detail::WithTags)))))
+    changed(change, move |xml| xml.element("Role", |xml| write::role(xml, &role, Detail::WithTags)))
 }
 
 pub(super) fn get(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
@@ -60,7 +60,8 @@ pub(super) fn update(call: &mut Call<'_>, mut parameters: Parameters) -> Answer 
     parameters.finish()?;
     let update = RoleUpdate { description: description.as_deref(), max_session_duration };
     let (change, _) = call.directory.update_role(call.caller.account, &name, &update)?;
-    nothing(vec![change])
+    // It has a result, with nothing in it.
+    changed(change, |_| {})
 }
 
 pub(super) fn update_description(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
@@ -69,7 +70,7 @@ pub(super) fn update_description(call: &mut Call<'_>, mut parameters: Parameters
     parameters.finish()?;
     let update = RoleUpdate { description: Some(&description), max_session_duration: None };
     let (change, role) = call.directory.update_role(call.caller.account, &name, &update)?;
-    Ok((vec![change], Box::new(move |xml| xml.element("Role", |xml| write::role(xml, &role, Detail::WithTags)))))
+    changed(change, move |xml| xml.element("Role", |xml| write::role(xml, &role, Detail::WithTags)))
 }
 
 pub(super) fn update_trust(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {

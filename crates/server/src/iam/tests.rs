@@ -103,6 +103,16 @@ fn a_user_and_its_keys_live_as_terraform_needs_it() {
 }
 
 #[test]
+fn only_an_operation_with_a_result_answers_one() {
+    let mut world = World::new();
+    create_role(&mut world, "Dev", "").unwrap();
+    let updated = ask(&mut world, "UpdateRole&RoleName=Dev").unwrap();
+    assert!(updated.contains("<UpdateRoleResult></UpdateRoleResult>"), "{updated}");
+    let deleted = ask(&mut world, "DeleteRole&RoleName=Dev").unwrap();
+    assert!(!deleted.contains("Result") && text(&deleted, "RequestId") == "a-request", "{deleted}");
+}
+
+#[test]
 fn what_iam_refuses_is_refused_in_its_words() {
     let mut world = World::new();
     create_role(&mut world, "Dev", "").unwrap();
@@ -116,7 +126,7 @@ fn what_iam_refuses_is_refused_in_its_words() {
         ("CreateUser&UserName=a&Path=x", ("ValidationError", 400)),
         ("CreateUser&UserName=a&PermissionsBoundary=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FX", ("ValidationError", 400)),
         ("CreateUser&UserName=a&Tags.member.1.Key=aws%3Ax&Tags.member.1.Value=", ("InvalidInput", 400)),
-        ("CreateUser&UserName=a&UserName=b", ("MalformedQueryString", 400)),
+        ("CreateUser&UserName=a&UserName=b", ("MalformedQueryString", 404)),
         ("DeleteUser&UserName=none", ("NoSuchEntity", 404)),
         ("ListUsers&MaxItems=0", ("ValidationError", 400)),
         ("ListUsers&Marker=%21", ("ValidationError", 400)),

@@ -6,7 +6,7 @@ use doorward_identity::Identity;
 use doorward_identity::directory::{DirectoryError, EntityKind, NewUser, User};
 
 use super::write::{self, Detail};
-use super::{Answer, names_of, nothing, result, tags};
+use super::{Answer, changed, names_of, nothing, result, tags};
 use crate::query::{ApiError, Call, Page, Parameters};
 
 pub(super) fn create(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {
@@ -17,7 +17,7 @@ pub(super) fn create(call: &mut Call<'_>, mut parameters: Parameters) -> Answer 
     let account = call.caller.account;
     let new = NewUser { account, path: &path, name: &name, tags: &tags, is_administrator: false };
     let (change, user) = call.directory.create_user(&new, call.now, call.random)?;
-    Ok((vec![change], Box::new(move |xml| xml.element("User", |xml| write::user(xml, &user, Detail::WithTags)))))
+    changed(change, move |xml| xml.element("User", |xml| write::user(xml, &user, Detail::WithTags)))
 }
 
 pub(super) fn get(call: &mut Call<'_>, mut parameters: Parameters) -> Answer {

@@ -27,12 +27,12 @@ enum Operation {
 }
 
 /// An operation, and what IAM calls it.
-pub(crate) struct Route {
+pub struct Route {
     operation: Operation,
     /// The action's name without its service.
-    pub(crate) action: &'static str,
+    pub action: &'static str,
     /// Whether it may change something.
-    pub(crate) writes: bool,
+    pub writes: bool,
 }
 
 impl Route {
@@ -41,7 +41,7 @@ impl Route {
     /// # Errors
     /// `UnknownOperationException` for a path that is no operation's, `SerializationException` for a body that is not
     /// the operation's.
-    pub(crate) fn parse(method: &Method, path: &str, body: &[u8]) -> Result<Self, ApiError> {
+    pub fn parse(method: &Method, path: &str, body: &[u8]) -> Result<Self, ApiError> {
         let segments = segments(path)?;
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         let own = |text: &&str| (*text).to_owned();
@@ -65,7 +65,7 @@ impl Route {
     }
 
     /// The cluster that the path names.
-    pub(crate) fn cluster(&self) -> Option<&str> {
+    pub fn cluster(&self) -> Option<&str> {
         match &self.operation {
             Operation::RegisterCluster { cluster, .. } => Some(cluster),
             _ => None,
@@ -109,7 +109,7 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
 ///
 /// # Errors
 /// With the error types of EKS.
-pub(crate) fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
+pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
     match &route.operation {
         Operation::RegisterCluster { cluster, request } => register::register(view, call, cluster, request),
         Operation::PutInstance { instance, body } => instances::put(view, call, instance, body),

@@ -77,17 +77,20 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// An answer in XML: `<ACTIONResponse><ACTIONResult>…</ACTIONResult>…`.
+    /// An answer in XML: `<ACTIONResponse><ACTIONResult>…</ACTIONResult>…`; without a result for an action that has no
+    /// output at all.
     pub(crate) fn xml(
         service: Service,
         action: &str,
         request_id: &str,
         changes: Vec<Change>,
-        result: impl FnOnce(&mut Xml),
+        result: Option<impl FnOnce(&mut Xml)>,
     ) -> Self {
         let mut xml = Xml::default();
         xml.root(&format!("{action}Response"), service.namespace(), |xml| {
-            xml.element(&format!("{action}Result"), result);
+            if let Some(result) = result {
+                xml.element(&format!("{action}Result"), result);
+            }
             xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
         });
         Self { body: xml.into_string(), format: Format::Xml, changes }

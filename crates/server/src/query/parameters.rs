@@ -36,7 +36,7 @@ impl Parameters {
     /// # Errors
     /// `MalformedQueryString` for what cannot be decoded without guessing or stands twice; `MissingAction`.
     pub fn read(query: &str, body: &[u8]) -> Result<Self, ApiError> {
-        let malformed = |problem: &str| ApiError::sender("MalformedQueryString", 400, problem.to_owned());
+        let malformed = |problem: &str| ApiError::sender("MalformedQueryString", 404, problem.to_owned());
         let body = std::str::from_utf8(body).map_err(|_| malformed("The body is not UTF-8."))?;
         let decode =
             |raw: &str| pairs(raw).map_err(|error| malformed(&format!("The parameters are malformed: {error}.")));

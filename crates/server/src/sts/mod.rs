@@ -81,7 +81,7 @@ fn write_credentials(xml: &mut Xml, credentials: &SessionCredentials) {
 }
 
 fn respond(call: &Call<'_>, action: &str, result: impl FnOnce(&mut Xml)) -> Outcome {
-    Outcome::xml(Service::Sts, action, call.request_id, Vec::new(), result)
+    Outcome::xml(Service::Sts, action, call.request_id, Vec::new(), Some(result))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! each with a status of its own, before anything is decided.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_core::cluster_name::ClusterName;
@@ -23,6 +24,9 @@ use crate::view::View;
 
 /// No TokenReview or SubjectAccessReview of a real API server comes near this; a token has at most 16 KiB.
 const MAX_BODY: usize = 256 * 1024;
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether API servers have to show a client certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,9 +99,9 @@ impl Webhooks {
         if !is_json(&request) {
             return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected the media type application/json"));
         }
-        let body = Limited::new(request.into_body(), MAX_BODY)
-            .collect()
+        let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), MAX_BODY).collect())
             .await
+            .map_err(|_| refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))?
             .map_err(|_| {
                 refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body could not be read, or is larger than 256 KiB")
             })?
