@@ -97,6 +97,12 @@ impl World {
         self.by_canonical_arn.get(canonical.to_ascii_lowercase().as_str()).map(|claims| &claims.first)
     }
 
+    /// The entry without a unique id whose callers could not be told from this principal's: that of the same name,
+    /// whatever its case and, for a role, its path.
+    pub fn entry_of_same_callers(&self, principal: &PrincipalArn) -> Option<&Arc<AccessEntry>> {
+        self.by_canonical_arn.get(&canonical_key(principal)).map(|claims| &claims.first)
+    }
+
     /// The entry that a verified caller comes in by: by unique id; by path-less ARN only for entries that have none.
     pub fn entry_of_caller(&self, caller: &Principal) -> Option<&Arc<AccessEntry>> {
         self.entry_by_id(&caller.id).or_else(|| self.entry_by_canonical_arn(caller.canonical.as_str()))

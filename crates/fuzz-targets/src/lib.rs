@@ -20,6 +20,7 @@ mod query;
 mod review;
 mod route;
 mod sigv4;
+mod sts_reply;
 mod token;
 mod world;
 
@@ -34,6 +35,7 @@ pub use query::{query, query_request};
 pub use review::{subject_access_review, token_review};
 pub use route::route;
 pub use sigv4::sigv4;
+pub use sts_reply::sts_reply;
 pub use token::token;
 
 /// The outcome of one input, from a closed list. What the input is good for is told by it: an outcome that no other
@@ -50,7 +52,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "token", run: token },
     Target { name: "query", run: query },
     Target { name: "query_request", run: query_request },
@@ -63,6 +65,7 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "eks_request", run: eks_request },
     Target { name: "policy", run: policy },
     Target { name: "route", run: route },
+    Target { name: "sts_reply", run: sts_reply },
 ];
 
 /// Asserts that a message for a user, which also stands in a log, is short and cannot forge a line.

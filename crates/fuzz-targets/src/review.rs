@@ -1,7 +1,10 @@
 //! The bodies of the webhooks' reviews.
 
-use doorward_identity::token::{decode, verify_local};
-use doorward_server::webhook::{Refused, answer_subject_access_review, answer_token_review};
+use std::sync::Arc;
+
+use doorward_identity::Verifier;
+use doorward_server::webhook::{Prover, Refused, answer_subject_access_review, answer_token_review};
+use futures::executor::block_on;
 use serde_json::Value;
 
 use crate::world::{ACCOUNT, WORLD, cluster, hosts, now, sessions};
@@ -10,11 +13,10 @@ use crate::{Outcome, assert_is_a_message};
 /// The answer to a TokenReview is one of its version; whoever is authenticated is the one who has a key; a refusal
 /// shows nothing of the token; nothing is the server's fault.
 pub fn token_review(data: &[u8]) -> Outcome {
-    let verify = |token: &str| {
-        let token = decode(token, &hosts(), now())?;
-        verify_local(&WORLD.view.directory, &sessions(), &token, "demo", now())
-    };
-    let answered = match answer_token_review(&WORLD.view, &cluster(), data, verify) {
+    let (verifier, sessions) = (Verifier::Local(hosts()), sessions());
+    let prover = Prover { verifier: &verifier, sessions: &sessions, now: now() };
+    let view = || Arc::new(WORLD.view.clone());
+    let answered = match block_on(answer_token_review(view, &cluster(), data, &prover)) {
         Ok(answered) => answered,
         Err(refused) => return check_refused(&refused),
     };

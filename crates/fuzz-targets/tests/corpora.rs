@@ -55,6 +55,7 @@ fn the_corpora_reach_what_is_accepted_and_what_is_refused() {
             ],
         ),
         ("policy", &["identity policy that allows", "identity policy that denies", "trust policy", "refused"]),
+        ("sts_reply", &["believed", "not a principal", "refused", "throttled", "undecided"]),
         ("route", &["an operation", "an association", "tags", "UnknownOperationException"]),
     ] {
         let target = TARGETS.into_iter().find(|target| target.name == name).unwrap();

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use doorward_core::partition::Partition;
+use serde::Deserialize;
 
 /// The STS endpoints that tokens may be made for.
 #[derive(Clone, Debug)]
@@ -19,7 +20,8 @@ pub struct StsHosts {
 }
 
 /// An STS endpoint that is not one of AWS's public ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct LocalEndpoint {
     scheme: Scheme,
     authority: String,
@@ -106,6 +108,17 @@ impl LocalEndpoint {
         &self.authority
     }
 
+    /// Host and port as the header `host` gives them, without the port that the scheme has anyway.
+    pub fn signed_authority(&self) -> &str {
+        let default_port = if self.scheme == Scheme::Http { ":80" } else { ":443" };
+        self.authority.strip_suffix(default_port).unwrap_or(&self.authority)
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// How it is reached.
     pub fn scheme(&self) -> Scheme {
         self.scheme
@@ -122,11 +135,19 @@ impl Endpoint {
         Some(Self::Aws { host: format!("sts.{region}.{}", Domains::of(partition).standard), region })
     }
 
-    /// The host, with its port where it is spelled out: what the header `host` says.
+    /// The host, with its port where it is spelled out.
     pub fn authority(&self) -> &str {
         match self {
             Self::Aws { host, .. } => host,
             Self::Local(local) => &local.authority,
+        }
+    }
+
+    /// What the header `host` says: clients leave out the port that the scheme has anyway.
+    pub fn signed_authority(&self) -> &str {
+        match self {
+            Self::Aws { host, .. } => host,
+            Self::Local(local) => local.signed_authority(),
         }
     }
 
@@ -152,6 +173,14 @@ impl Endpoint {
             Self::Aws { region, .. } => region,
             Self::Local(_) => "local",
         }
+    }
+}
+
+impl TryFrom<String> for LocalEndpoint {
+    type Error = EndpointError;
+
+    fn try_from(url: String) -> Result<Self, EndpointError> {
+        Self::parse(&url)
     }
 }
 
@@ -193,6 +222,27 @@ fn region_of(partition: Partition, host: &str) -> Option<&'static str> {
         _ => false,
     };
     is_known.then_some(*region)
+}
+
+/// The public endpoint of EC2 in a region of this partition; `None` for a region that is not on its list.
+pub(crate) fn ec2_host(partition: Partition, region: &str) -> Option<String> {
+    let domains = Domains::of(partition);
+    domains.regions.contains(&region).then(|| format!("ec2.{region}.{}", domains.standard))
+}
+
+/// The public endpoint of IAM, of which a partition has one, and the region that a request to it is signed for.
+pub(crate) fn iam_host(partition: Partition) -> (String, &'static str) {
+    let (label, region) = match partition {
+        Partition::Aws => ("iam", "us-east-1"),
+        Partition::AwsCn => ("iam.cn-north-1", "cn-north-1"),
+        Partition::AwsUsGov => ("iam.us-gov", "us-gov-west-1"),
+        Partition::AwsIso => ("iam.us-iso-east-1", "us-iso-east-1"),
+        Partition::AwsIsoB => ("iam.us-isob-east-1", "us-isob-east-1"),
+        Partition::AwsIsoE => ("iam.eu-isoe-west-1", "eu-isoe-west-1"),
+        Partition::AwsIsoF => ("iam.us-isof-south-1", "us-isof-south-1"),
+        Partition::AwsEusc => ("iam.eusc-de-east-1", "eusc-de-east-1"),
+    };
+    (format!("{label}.{}", Domains::of(partition).standard), region)
 }
 
 /// Where a partition's STS is.

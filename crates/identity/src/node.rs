@@ -8,13 +8,8 @@ use doorward_core::principal::{Principal, PrincipalKind};
 
 use crate::directory::{Directory, is_instance_id};
 
-/// The principal, with the DNS name of its instance if it is one; else as it was.
-pub fn with_private_dns_name(directory: &Directory, principal: Principal) -> Principal {
-    let private_dns_name = private_dns_name(directory, &principal).map(str::to_owned);
-    Principal { private_dns_name, ..principal }
-}
-
-fn private_dns_name<'a>(directory: &'a Directory, principal: &Principal) -> Option<&'a str> {
+/// The private DNS name of the instance that the session is named after, if it runs with the session's role.
+pub fn private_dns_name<'a>(directory: &'a Directory, principal: &Principal) -> Option<&'a str> {
     if principal.canonical.kind() != PrincipalKind::Role || !is_instance_id(&principal.session_name) {
         return None;
     }

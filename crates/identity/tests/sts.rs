@@ -14,7 +14,7 @@ use common::{KEY_ID, World, account, allowing, counting, credentials, now, sessi
 use doorward_identity::authenticate::{AuthError, authenticate};
 use doorward_identity::caller::{Caller, Identity};
 use doorward_identity::directory::{KeyStatus, Tag};
-use doorward_identity::node::with_private_dns_name;
+use doorward_identity::node::private_dns_name;
 use doorward_identity::session::SessionCredentials;
 use doorward_identity::sts::{AssumeRole, StsError, assume_role, get_caller_identity, get_session_token};
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, VerifyError, presign, sign_headers};
@@ -297,7 +297,7 @@ fn a_node_is_only_what_really_runs_with_its_role() {
         let assumed =
             assume_role(&world.directory, &sessions(), &alice(world), &request, now(), &mut counting()).unwrap();
         let caller = call(world, &with_session(&assumed.credentials)).unwrap();
-        with_private_dns_name(&world.directory, caller.principal().unwrap()).private_dns_name
+        private_dns_name(&world.directory, &caller.principal().unwrap()).map(str::to_owned)
     };
     let name = Some("ip-10-0-0-1.ec2.internal".to_owned());
     assert_eq!(dns_name(&world, node.arn.as_str(), id), name);

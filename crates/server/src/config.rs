@@ -4,10 +4,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use doorward_core::account_id::AccountId;
+use doorward_identity::aws::AwsConfig;
 use doorward_identity::hosts::LocalEndpoint;
 
 use crate::view::Limits;
 use crate::webhook::ClientAuth;
+
+/// Who proves the tokens of the token webhook. The API is signed with keys of the local directory either way.
+#[derive(Clone, Debug, Default)]
+pub enum IdentityProvider {
+    /// The local directory.
+    #[default]
+    Local,
+    /// AWS: the tokens of real AWS principals. The server's own credentials, which only names of nodes need, are taken
+    /// from the environment.
+    Aws(Box<AwsConfig>),
+}
 
 /// The configuration of `doorward serve`.
 #[derive(Clone, Debug)]
@@ -28,6 +40,8 @@ pub struct Config {
     pub webhook_names: Vec<String>,
     /// How much there may be of something.
     pub limits: Limits,
+    /// Who proves tokens.
+    pub identity: IdentityProvider,
     /// The account that is made at the first start.
     pub account: AccountId,
     /// The region that is written to the administrator's profile at the first start.

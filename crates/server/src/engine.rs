@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::change::Change;
 use crate::error::{ServerError, WriteError};
-use crate::view::{ClusterView, Limits, View};
+use crate::view::{ClusterView, Limits, UnknownPrincipals, View};
 
 /// Holds the current View and the way to the store.
 pub struct Engine {
@@ -48,8 +48,12 @@ impl Engine {
     /// # Errors
     /// If the store cannot be read, or holds a record that this version does not understand: guessing could let
     /// somebody in.
-    pub async fn open(store: Arc<dyn Store>, limits: Limits) -> Result<Self, ServerError> {
-        let mut view = View::new(limits);
+    pub async fn open(
+        store: Arc<dyn Store>,
+        limits: Limits,
+        unknown_principals: UnknownPrincipals,
+    ) -> Result<Self, ServerError> {
+        let mut view = View::new(limits, unknown_principals);
         // Clusters come before what belongs to them, because keys are sorted.
         for root in ["iam", "clusters"] {
             let root = Key::new(root).map_err(WriteError::from)?;

@@ -56,6 +56,9 @@ pub enum ServerError {
     /// TLS.
     #[error("cannot set up TLS for the webhooks: {0}")]
     Tls(#[from] rustls::Error),
+    /// The AWS provider.
+    #[error("cannot prove tokens by AWS: {0}")]
+    Aws(#[from] doorward_identity::aws::AwsConfigError),
     /// The first start.
     #[error("the first start failed: {problem}")]
     Bootstrap {

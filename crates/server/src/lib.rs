@@ -28,7 +28,7 @@ pub mod webhook;
 mod webhook_tls;
 
 pub use cluster_record::ClusterRecord;
-pub use config::Config;
+pub use config::{Config, IdentityProvider};
 pub use error::{ServerError, WriteError};
 pub use serve::{Addresses, run};
 pub use update_record::UpdateRecord;

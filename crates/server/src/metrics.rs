@@ -7,18 +7,23 @@ use prometheus_client::registry::Registry;
 
 type Outcome = [(&'static str, &'static str); 1];
 
+/// An endpoint and an outcome.
+type Call = [(&'static str, &'static str); 2];
+
 /// All metrics.
 pub struct Metrics {
     registry: Registry,
     authentications: Family<Outcome, Counter>,
     authorizations: Family<Outcome, Counter>,
     api_calls: Family<Outcome, Counter>,
+    sts_calls: Family<Call, Counter>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("doorward");
         let (authentications, authorizations, api_calls) = (Family::default(), Family::default(), Family::default());
+        let sts_calls = Family::default();
         registry.register(
             "authentications",
             "Tokens decided by the token webhook, by outcome",
@@ -30,7 +35,12 @@ impl Default for Metrics {
             Family::clone(&authorizations),
         );
         registry.register("api_calls", "Calls of the API, by error type or ok", Family::clone(&api_calls));
-        Self { registry, authentications, authorizations, api_calls }
+        registry.register(
+            "sts_calls",
+            "Calls to STS of AWS, by the region of its endpoint (or local) and by outcome; what the budget or a breaker stopped counts, too",
+            Family::clone(&sts_calls),
+        );
+        Self { registry, authentications, authorizations, api_calls, sts_calls }
     }
 }
 
@@ -48,6 +58,11 @@ impl Metrics {
     /// Counts a call of the API.
     pub fn api_call(&self, outcome: &'static str) {
         self.api_calls.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Counts a call to STS.
+    pub fn sts_call(&self, endpoint: &'static str, outcome: &'static str) {
+        self.sts_calls.get_or_create(&[("endpoint", endpoint), ("outcome", outcome)]).inc();
     }
 
     /// The metrics in OpenMetrics text.

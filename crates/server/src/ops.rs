@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use doorward_identity::Verifier;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -16,6 +17,8 @@ use crate::metrics::Metrics;
 pub struct Ops {
     /// What is known.
     pub engine: Arc<Engine>,
+    /// Who proves tokens.
+    pub verifier: Arc<Verifier>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -60,6 +63,13 @@ impl Ops {
             problem: self.engine.store_health().await.err().map(|error| error.to_string()),
             required: false,
         }];
+        // Identities that are known already are let in without them.
+        let failing = self.verifier.failing_endpoints().into_iter();
+        checks.extend(failing.map(|host| Check {
+            name: format!("AWS at {host}"),
+            problem: Some("failed several times in a row and is left alone for a moment".to_owned()),
+            required: false,
+        }));
         let view = self.engine.view_owned();
         for cluster in view.clusters().filter(|cluster| cluster.world.mode().uses_aws_auth()) {
             let health = &cluster.aws_auth;

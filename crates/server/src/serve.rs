@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use doorward_core::partition::Partition;
+use doorward_identity::Verifier;
+use doorward_identity::aws::{AwsProvider, EnvironmentCredentials};
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use tokio::sync::watch;
@@ -13,12 +15,13 @@ use tokio::sync::watch;
 use crate::api::Api;
 use crate::aws_auth_watch::follow_all;
 use crate::bootstrap::{ensure_account, make_folder, session_key};
-use crate::config::Config;
+use crate::config::{Config, IdentityProvider};
 use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::listener::{bind, serve};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
+use crate::view::UnknownPrincipals;
 use crate::webhook::Webhooks;
 use crate::webhook_tls::{keep_fresh, webhook_tls};
 
@@ -57,22 +60,23 @@ pub async fn run(
 
     make_folder(&config.data_dir)?;
     let store: Arc<dyn Store> = Arc::new(open_store(&config.data_dir).await?);
-    let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits).await?);
+    let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits, unknown_principals(&config)).await?);
     ensure_account(&engine, &config).await?;
     let sessions = Arc::new(session_key(&config.data_dir)?);
     let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
     let metrics = Arc::<Metrics>::default();
+    let verifier = Arc::new(verifier(&config, &metrics)?);
 
     let api_handler =
         Arc::new(Api { engine: Arc::clone(&engine), sessions: Arc::clone(&sessions), metrics: Arc::clone(&metrics) });
     let webhook_handler = Arc::new(Webhooks {
         engine: Arc::clone(&engine),
         sessions,
-        hosts: sts_hosts(&config),
+        verifier: Arc::clone(&verifier),
         client_auth: config.client_auth,
         metrics: Arc::clone(&metrics),
     });
-    let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), metrics });
+    let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics });
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),
@@ -94,6 +98,24 @@ async fn open_store(data_dir: &Path) -> Result<SqliteStore, ServerError> {
 
 fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
+}
+
+/// Who proves tokens.
+fn verifier(config: &Config, metrics: &Arc<Metrics>) -> Result<Verifier, ServerError> {
+    let IdentityProvider::Aws(aws) = &config.identity else { return Ok(Verifier::Local(sts_hosts(config))) };
+    let metrics = Arc::clone(metrics);
+    let aws = AwsProvider::new(aws.as_ref().clone(), Arc::new(EnvironmentCredentials))?;
+    Ok(Verifier::Aws(Box::new(
+        aws.with_observer(Arc::new(move |endpoint, outcome| metrics.sts_call(endpoint, outcome))),
+    )))
+}
+
+/// AWS's principals are not in the local directory, and IAM need not let this server ask for them.
+fn unknown_principals(config: &Config) -> UnknownPrincipals {
+    match config.identity {
+        IdentityProvider::Local => UnknownPrincipals::Refused,
+        IdentityProvider::Aws(_) => UnknownPrincipals::ByArn,
+    }
 }
 
 /// The STS addresses for which tokens may be signed: AWS's own, and ours under each name that clients use for it.

@@ -25,11 +25,26 @@ impl Default for Limits {
     }
 }
 
+/// What becomes of an access entry for a principal that the local directory does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownPrincipals {
+    /// It is refused, as EKS does it: the principal has to exist.
+    #[default]
+    Refused,
+    /// It is made, and its callers are recognised by their canonical ARN: with the AWS provider, which cannot count on
+    /// being allowed to ask IAM. The guarantee is weaker than EKS's there: nobody notices a wrong name, and a role that
+    /// is deleted and made again is let in by the entry of the old one. The path of a role counts for nothing, as a
+    /// session does not tell it.
+    ByArn,
+}
+
 /// The local directory and all clusters.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// What the configuration allows.
     pub limits: Limits,
+    /// Whether there may be entries for principals that the directory does not know.
+    pub unknown_principals: UnknownPrincipals,
     /// Embedded IAM.
     pub directory: Directory,
     clusters: imbl::OrdMap<ClusterName, Arc<ClusterView>>,
@@ -63,8 +78,8 @@ pub struct AwsAuthHealth {
 
 impl View {
     /// Nothing, within limits.
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+    pub fn new(limits: Limits, unknown_principals: UnknownPrincipals) -> Self {
+        Self { limits, unknown_principals, ..Self::default() }
     }
 
     /// The cluster of that name.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::LocalEndpoint;
-use doorward_server::Config;
 use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
+use doorward_server::{Config, IdentityProvider};
 
 use super::file::{ConfigFile, ConfigFileError};
 use crate::aws::Environment;
@@ -160,6 +160,7 @@ impl Settings {
             api_urls: api_urls.into_iter().map(api_url).collect::<Result<_, _>>()?,
             webhook_names: webhook_names.into_iter().map(webhook_name).collect::<Result<_, _>>()?,
             limits,
+            identity: IdentityProvider::Local,
             account: account.map_or_else(default_account, Ok)?,
             region: region.map_or_else(|| Ok("us-west-2".to_owned()), checked_region)?,
         };

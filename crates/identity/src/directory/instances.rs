@@ -71,7 +71,7 @@ pub fn is_instance_id(text: &str) -> bool {
 }
 
 /// A lower-case name that can stand after `system:node:` without becoming something else.
-fn is_dns_name(name: &str) -> bool {
+pub(crate) fn is_dns_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')

@@ -26,6 +26,7 @@ use jiff::Timestamp;
 pub(crate) use access_keys::draw_secret;
 pub use change::{Change, Object, ObjectKey, SCHEMA, STORAGE_PREFIX, StoredError};
 pub use error::{DirectoryError, EntityKind};
+pub(crate) use instances::is_dns_name;
 pub use instances::is_instance_id;
 pub use objects::{AccessKey, Account, InlinePolicies, Instance, KeyOwner, KeyStatus, Role, SESSION_DURATION, User};
 pub use roles::{NewRole, RoleUpdate};

@@ -24,7 +24,7 @@ pub fn encode(
     cluster_name: &str,
     now: Timestamp,
 ) -> Result<SecretString, MalformedError> {
-    let authority = signed_authority(endpoint);
+    let authority = endpoint.signed_authority();
     let request = Request {
         method: "GET",
         path: endpoint.path(),
@@ -36,11 +36,4 @@ pub fn encode(
     let url = Zeroizing::new(format!("{endpoint}?{}", query.as_str()));
     let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(url.as_bytes()));
     Ok(SecretString::from(format!("{PREFIX}{}", encoded.as_str())))
-}
-
-/// Clients sign the host without the port that its scheme has anyway.
-fn signed_authority(endpoint: &Endpoint) -> &str {
-    let authority = endpoint.authority();
-    let is_plain = matches!(endpoint, Endpoint::Local(local) if local.scheme() == crate::hosts::Scheme::Http);
-    authority.strip_suffix(if is_plain { ":80" } else { ":443" }).unwrap_or(authority)
 }

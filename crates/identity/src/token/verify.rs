@@ -44,7 +44,7 @@ pub fn verify_local(
         method: "GET",
         path: token.endpoint.path(),
         query: query.expose_secret(),
-        headers: &[("host", token.endpoint.authority().as_bytes()), (CLUSTER_HEADER, cluster_name.as_bytes())],
+        headers: &[("host", token.endpoint.signed_authority().as_bytes()), (CLUSTER_HEADER, cluster_name.as_bytes())],
         body_sha256: PayloadHash::empty(),
     };
     let verified = Presented::from_query(&request)

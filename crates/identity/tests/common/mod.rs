@@ -1,6 +1,9 @@
 //! A small world to test in.
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
+pub(crate) mod directory_sts;
+pub(crate) mod raw_sts;
+
 use std::sync::Arc;
 
 use doorward_core::account_id::AccountId;

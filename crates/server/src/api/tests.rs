@@ -21,7 +21,7 @@ use crate::change::Change;
 use crate::engine::{Engine, Event};
 use crate::error::WriteError;
 use crate::metrics::Metrics;
-use crate::view::{Limits, View};
+use crate::view::{Limits, UnknownPrincipals, View};
 
 const USER: &str = "bob";
 
@@ -38,7 +38,7 @@ fn event() -> Event {
 /// A server with one user that may do everything, and that user's key.
 async fn server(folder: &std::path::Path) -> (Arc<Api>, Credentials) {
     let store = SqliteStore::open(&folder.join("db"), SqliteOptions::default()).unwrap();
-    let engine = Arc::new(Engine::open(Arc::new(store), Limits::default()).await.unwrap());
+    let engine = Arc::new(Engine::open(Arc::new(store), Limits::default(), UnknownPrincipals::default()).await.unwrap());
     let now = Timestamp::now();
     let change = async |make: &(dyn Fn(&View) -> DirectoryChange + Sync)| {
         let plan = |view: &View| Ok::<_, WriteError>(((), vec![Change::Directory(make(view))]));

@@ -3,7 +3,6 @@
 use doorward_core::access_entry::{AccessEntry, AccessEntryError};
 use doorward_core::access_policy::AccessPolicyArn;
 use doorward_core::principal::{PrincipalArn, PrincipalId};
-use doorward_identity::directory::Directory;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use super::requests::{Create, Update};
 use super::{Call, Outcome, json};
 use crate::api::ApiError;
 use crate::change::Change;
-use crate::view::{ClusterView, View};
+use crate::view::{ClusterView, UnknownPrincipals, View};
 
 pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str, create: &Create) -> Outcome {
     let request = create.parsed.clone()?;
@@ -35,16 +34,29 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str, create: &Creat
             format!("The maximum number of access entries per cluster ({max}) is reached"),
         ));
     }
-    let principal_id = principal_id(&view.directory, &request.principal_arn)?;
-    let entry = AccessEntry::new(request, Some(principal_id), call.new_id.to_owned(), call.now)?;
+    let principal_id = principal_id(view, cluster, &request.principal_arn)?;
+    let entry = AccessEntry::new(request, principal_id, call.new_id.to_owned(), call.now)?;
     let entry = AccessEntry { created_by: fingerprint, ..entry };
     let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
     Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
 }
 
-/// The unique id of a principal: EKS takes no entry for one that does not exist.
-fn principal_id(directory: &Directory, principal: &PrincipalArn) -> Result<PrincipalId, AccessEntryError> {
-    directory.id_of(principal).ok_or(AccessEntryError::InvalidPrincipal)
+/// The unique id of a principal. EKS takes no entry for one that does not exist; where the directory is not the one
+/// that knows, an entry is made without an id.
+fn principal_id(
+    view: &View,
+    cluster: &ClusterView,
+    principal: &PrincipalArn,
+) -> Result<Option<PrincipalId>, AccessEntryError> {
+    match (view.directory.id_of(principal), view.unknown_principals) {
+        (Some(id), _) => Ok(Some(id)),
+        (None, UnknownPrincipals::Refused) => Err(AccessEntryError::InvalidPrincipal),
+        // Names are unique in an account whatever their path and case: one of the two would be somebody else's entry.
+        (None, UnknownPrincipals::ByArn) if cluster.world.entry_of_same_callers(principal).is_some() => {
+            Err(AccessEntryError::AlreadyExists)
+        }
+        (None, UnknownPrincipals::ByArn) => Ok(None),
+    }
 }
 
 pub(super) fn describe(view: &View, cluster: &str, principal: &str) -> Outcome {

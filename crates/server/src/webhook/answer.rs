@@ -1,14 +1,14 @@
 //! From the body of a review to the body of its answer: version and kind are checked, then the cluster, then it is
 //! decided. Functions of values, so that they can be asked without a connection.
 
+use std::sync::Arc;
+
 use doorward_core::cluster_name::ClusterName;
-use doorward_core::principal::Principal;
-use doorward_identity::token::TokenError;
 use http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::authenticate::{Authentication, authenticate};
+use super::authenticate::{Authentication, Prover, authenticate};
 use super::authorize::authorize;
 use super::subject_access_review::{SubjectAccessReview, SubjectAccessReviewAnswer};
 use super::token_review::{TokenReview, TokenReviewAnswer};
@@ -26,25 +26,29 @@ pub struct Answered {
     pub outcome: &'static str,
 }
 
-/// Answers a TokenReview; `verify` proves a token for this cluster.
+/// Answers a TokenReview. `view` gives what is known at that moment: to prove a token may take time, and what was
+/// granted or taken away meanwhile counts.
 ///
 /// # Errors
-/// 400 for a body that is no TokenReview, 404 for an unknown cluster, 503 if nothing can be decided yet.
-pub fn answer_token_review(
-    view: &View,
+/// 400 for a body that is no TokenReview, 404 for an unknown cluster; 429 or 503 if nothing can be decided now.
+pub async fn answer_token_review(
+    view: impl Fn() -> Arc<View> + Sync,
     name: &ClusterName,
     body: &[u8],
-    verify: impl FnOnce(&str) -> Result<Principal, TokenError>,
+    prover: &Prover<'_>,
 ) -> Result<Answered, Refused> {
     let review: TokenReview = parse(body)?;
     expect_kind(&review.kind, "TokenReview", &review.api_version, "authentication.k8s.io")?;
-    let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
-    match authenticate(view, cluster, &review.spec, verify) {
+    match authenticate(view, name, &review.spec, prover).await {
         Authentication::Answer(status, outcome) => {
             let answer = TokenReviewAnswer { api_version: &review.api_version, kind: "TokenReview", status };
             Ok(Answered { body: to_json(&answer)?, outcome })
         }
+        // Without `Retry-After`: with it client-go itself sends the call again up to ten times, in each of the attempts
+        // that kube-apiserver makes anyway.
+        Authentication::Throttled(message) => Err((StatusCode::TOO_MANY_REQUESTS, message)),
         Authentication::Undecided(message) => Err((StatusCode::SERVICE_UNAVAILABLE, message)),
+        Authentication::NoCluster => Err(no_cluster(name)),
     }
 }
 

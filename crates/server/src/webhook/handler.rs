@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_core::cluster_name::ClusterName;
-use doorward_core::principal::Principal;
-use doorward_identity::hosts::StsHosts;
+use doorward_identity::Verifier;
 use doorward_identity::session::SessionKey;
-use doorward_identity::token::{TokenError, decode, verify_local};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::answer::{Refused, answer_subject_access_review, answer_token_review};
+use super::authenticate::Prover;
 use super::client::is_api_server_of;
 use crate::engine::Engine;
 use crate::listener::{Handler, Peer};
@@ -43,8 +42,8 @@ pub struct Webhooks {
     pub engine: Arc<Engine>,
     /// Opens session tokens.
     pub sessions: Arc<SessionKey>,
-    /// Which STS addresses a token may have been signed for.
-    pub hosts: StsHosts,
+    /// Who proves tokens.
+    pub verifier: Arc<Verifier>,
     /// Whether client certificates are asked for.
     pub client_auth: ClientAuth,
     /// Counts decisions.
@@ -70,21 +69,6 @@ impl Handler for Webhooks {
 }
 
 impl Webhooks {
-    /// Verifies a token for a cluster.
-    ///
-    /// # Errors
-    /// [`TokenError`] with the reason.
-    pub(super) fn verify(
-        &self,
-        view: &View,
-        cluster: &ClusterName,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<Principal, TokenError> {
-        let token = decode(token, &self.hosts, now)?;
-        verify_local(&view.directory, &self.sessions, &token, cluster.as_str(), now)
-    }
-
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Result<Vec<u8>, Refused> {
         let (name, hook) = route(request.uri().path()).ok_or_else(|| {
             refuse(StatusCode::NOT_FOUND, "expected /clusters/NAME/authenticate or /clusters/NAME/authorize")
@@ -106,18 +90,18 @@ impl Webhooks {
                 refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body could not be read, or is larger than 256 KiB")
             })?
             .to_bytes();
-        let view = self.engine.view();
         match hook {
-            Hook::Authenticate => self.authenticate(&view, &name, &body),
-            Hook::Authorize => self.authorize(&view, &name, &body),
+            Hook::Authenticate => self.authenticate(&name, &body).await,
+            Hook::Authorize => self.authorize(&self.engine.view(), &name, &body),
         }
     }
 
-    fn authenticate(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
-        let now = Timestamp::now();
-        let answered = answer_token_review(view, name, body, |token| self.verify(view, name, token, now));
+    async fn authenticate(&self, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
+        let prover = Prover { verifier: &self.verifier, sessions: &self.sessions, now: Timestamp::now() };
+        let answered = answer_token_review(|| self.engine.view_owned(), name, body, &prover).await;
         match &answered {
             Ok(answer) => self.metrics.authentication(answer.outcome),
+            Err((StatusCode::TOO_MANY_REQUESTS, _)) => self.metrics.authentication("throttled"),
             Err((StatusCode::SERVICE_UNAVAILABLE, _)) => self.metrics.authentication("undecided"),
             Err(_) => {}
         }

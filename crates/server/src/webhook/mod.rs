@@ -12,4 +12,5 @@ mod subject_access_review;
 mod token_review;
 
 pub use answer::{Answered, Refused, answer_subject_access_review, answer_token_review};
+pub use authenticate::Prover;
 pub use handler::{ClientAuth, Webhooks};

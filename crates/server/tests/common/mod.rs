@@ -1,5 +1,7 @@
 //! A running server, and a client that signs.
 
+pub mod webhook;
+
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -8,7 +10,7 @@ use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::{Endpoint, LocalEndpoint};
 use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
-use doorward_server::{Addresses, Config};
+use doorward_server::{Addresses, Config, IdentityProvider};
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -55,6 +57,7 @@ pub fn config(data_dir: &Path, client_auth: ClientAuth) -> Config {
         api_urls: Vec::new(),
         webhook_names: Vec::new(),
         limits: Limits::default(),
+        identity: IdentityProvider::Local,
         account: ACCOUNT.parse::<AccountId>().unwrap(),
         region: "us-west-2".to_owned(),
     }
