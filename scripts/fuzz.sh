@@ -34,7 +34,7 @@ printf 'with cargo-fuzz; %s s a target\n' "$seconds"
 cp Cargo.lock fuzz/Cargo.lock
 logs=${CARGO_TARGET_DIR:-target}/fuzz-logs
 mkdir -p "$logs"
-if ! cargo +nightly fuzz build --fuzz-dir fuzz >"$logs/build.log" 2>&1; then
+if ! cargo +nightly fuzz build --fuzz-dir fuzz --sanitizer none >"$logs/build.log" 2>&1; then
   tail -n 30 "$logs/build.log"
   exit 2
 fi
@@ -47,7 +47,7 @@ for target in "${targets[@]}"; do
   before=$(find "$work" -type f | wc -l)
   started=$SECONDS rc=0
   # New entries go to the first folder, so the committed ones stay as they are.
-  cargo +nightly fuzz run --fuzz-dir fuzz "$target" "$work" "fuzz/corpus/$target" -- \
+  cargo +nightly fuzz run --fuzz-dir fuzz --sanitizer none "$target" "$work" "fuzz/corpus/$target" -- \
     -max_total_time="$seconds" -seed="$seed" -max_len=20000 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     >"$log" 2>&1 || rc=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)

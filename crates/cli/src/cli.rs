@@ -101,7 +101,7 @@ fn run_verb(verb: Verb, talk: Talk) -> Result<ExitCode, CliError> {
             Verb::Init(args) => init::run(&args, talk),
             Verb::Cluster(args) => cluster::run(args, talk).await,
             Verb::Directory(args) => directory::run(args, talk).await,
-            Verb::Lab(args) => lab::run(args).await.map_err(CliError::Lab),
+            Verb::Lab(args) => lab::run(args).await,
             Verb::Mapping(args) => mapping::run(args, talk).await,
             Verb::Status(args) => status::run(args, talk).await,
             Verb::Token(args) => token::run(args).await,

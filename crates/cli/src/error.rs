@@ -2,6 +2,8 @@
 
 use std::io;
 
+use doorward_lab::LabError;
+
 use crate::aws::AwsError;
 use crate::kubernetes::KubernetesError;
 use crate::mapping::FileError;
@@ -51,8 +53,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Edit(#[from] doorward_core::aws_auth::edit::EditError),
     /// The lab.
-    #[error("{0:#}")]
-    Lab(anyhow::Error),
+    #[error(transparent)]
+    Lab(#[from] LabError),
     /// What was asked for is not there.
     #[error("{0}")]
     NotFound(String),
@@ -78,7 +80,8 @@ impl CliError {
 
     /// Whether whoever was to read the answer has gone.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        let (Self::Output(error) | Self::Lab(LabError::Transcript(error))) = self else { return false };
+        error.kind() == io::ErrorKind::BrokenPipe
     }
 }
 

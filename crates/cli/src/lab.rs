@@ -1,13 +1,15 @@
 //! `doorward lab`: the local lab.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
-use doorward_lab::{Addresses, LabDir, LabError, Stopped, UpOptions};
+use doorward_lab::{Addresses, LabDir, LabError, Stopped, UpOptions, shell_path};
+
+use crate::error::CliError;
 
 /// Run a local lab: etcd, kube-apiserver and Doorward, with the EKS workshop's objects.
 #[derive(Debug, Args)]
@@ -35,7 +37,8 @@ enum LabCommand {
 
 #[derive(Debug, Args)]
 struct DirArgs {
-    /// The lab's folder [default: $XDG_STATE_HOME/doorward/lab, else ~/.local/state/doorward/lab].
+    /// The lab's folder [default: $DOORWARD_LAB_DIR, which its `env` sets, else
+    /// $XDG_STATE_HOME/doorward/lab, else ~/.local/state/doorward/lab].
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -89,7 +92,7 @@ struct RestartArgs {
 }
 
 /// Runs the verb.
-pub(crate) async fn run(args: LabArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: LabArgs) -> Result<ExitCode, CliError> {
     match args.command {
         LabCommand::Up(args) => up(args).await,
         LabCommand::Walkthrough(args) => {
@@ -109,7 +112,7 @@ pub(crate) async fn run(args: LabArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
+async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
     let any = Addresses::default();
     let addresses = Addresses {
         api: args.api.unwrap_or(any.api),
@@ -131,12 +134,13 @@ async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
         }
     };
     eprintln!("lab: ready in {:.1} s", started.elapsed().as_secs_f64());
-    let root = dir.root().display();
-    println!("The lab runs. Use it from sh:");
-    println!("  . {}", dir.env().display());
-    println!("  kubectl get pod -A");
-    println!("Play the walkthrough:  doorward lab walkthrough --dir {root}");
-    println!("Stop it:               doorward lab down --dir {root}");
+    let root = shell_path(dir.root());
+    let mut out = io::stdout().lock();
+    writeln!(out, "The lab runs. Use it from sh:")?;
+    writeln!(out, "  . {}", shell_path(&dir.env()))?;
+    writeln!(out, "  kubectl get pod -A")?;
+    writeln!(out, "Play the walkthrough:  doorward lab walkthrough --dir {root}")?;
+    writeln!(out, "Stop it:               doorward lab down --dir {root}")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -156,11 +160,12 @@ async fn interrupted() {
     }
 }
 
-fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let status = doorward_lab::status(&args.dir.lab()?)?;
+fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
+    let dir = args.dir.lab()?;
+    let status = doorward_lab::status(&dir)?;
     let mut out = std::io::stdout().lock();
     match args.output {
-        StatusFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?,
+        StatusFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&status).map_err(io::Error::other)?)?,
         StatusFormat::Table => {
             writeln!(out, "{:<16} {:>8}  {:<8} LOG", "NAME", "PID", "STATE")?;
             for process in &status.processes {
@@ -169,10 +174,11 @@ fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    Ok(if status.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    status.all_running(&dir)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn down(dir: &LabDir) -> anyhow::Result<ExitCode> {
+async fn down(dir: &LabDir) -> Result<ExitCode, CliError> {
     match doorward_lab::down(dir).await? {
         Stopped::Processes(names) => eprintln!("lab: stopped {}", names.join(", ")),
         _ => eprintln!("lab: nothing runs in {}", dir.root().display()),

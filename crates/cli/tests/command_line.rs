@@ -111,3 +111,27 @@ fn a_server_that_is_not_there_is_told_with_its_address() {
     let said = Answer::of(command.env("AWS_ENDPOINT_URL", "127.0.0.1:1")).refused(1);
     assert!(said.contains("`127.0.0.1:1` (`AWS_ENDPOINT_URL`) is not an endpoint"), "{said}");
 }
+
+#[test]
+fn a_lab_that_is_not_there_is_told_once_with_a_command_that_can_be_typed() {
+    let place = Place::new();
+    place.write("file", "");
+    let answer = place.run(&["lab", "status", "--dir", "the lab"]);
+    assert_eq!(answer.code, Some(1));
+    let dir = place.path().join("the lab");
+    let dir = dir.display();
+    assert_eq!(
+        answer.stderr,
+        format!("error: no lab runs in `{dir}`; start one with `doorward lab up --dir '{dir}'`\n")
+    );
+    let answer = place.run(&["lab", "up", "--dir", "file"]);
+    assert_eq!(answer.code, Some(1));
+    assert_eq!(answer.stderr.matches("os error").count(), 1, "{}", answer.stderr);
+}
+
+#[test]
+fn the_lab_whose_env_was_sourced_is_the_one_that_is_meant() {
+    let place = Place::new();
+    let answer = Answer::of(place.doorward(&["lab", "status"]).env("DOORWARD_LAB_DIR", "/nowhere/lab"));
+    assert!(answer.stderr.contains("`/nowhere/lab`"), "{}", answer.stderr);
+}

@@ -112,3 +112,28 @@ fn json_logs_are_json_and_nothing_else() {
     assert_eq!(process.wait().unwrap().code(), Some(0));
     assert!(told.unwrap().starts_with("127.0.0.1:"));
 }
+
+#[test]
+fn as_many_files_may_be_open_as_the_system_allows() {
+    let place = Place::new();
+    let limits = |process: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+        let line = text.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+        line.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    place.write("config.yaml", ANY_PORTS);
+    let shell = Command::new("sh")
+        .args(["-c", "ulimit -Sn 256 && exec \"$0\" serve --config config.yaml"])
+        .arg(place.doorward(&[]).get_program())
+        .current_dir(place.path())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut process = shell.unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let listens = lines.any(|line| line.starts_with("serving the AWS APIs"));
+    let limits = listens.then(|| limits(&process.id().to_string()));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let limits = limits.unwrap();
+    assert_eq!(limits.get(3), limits.get(4), "{limits:?}");
+}

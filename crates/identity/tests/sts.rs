@@ -13,7 +13,7 @@ mod common;
 use common::{KEY_ID, World, account, allowing, counting, credentials, now, sessions, trusting};
 use doorward_identity::authenticate::{AuthError, authenticate};
 use doorward_identity::caller::{Caller, Identity};
-use doorward_identity::directory::KeyStatus;
+use doorward_identity::directory::{KeyStatus, Tag};
 use doorward_identity::node::private_dns_name;
 use doorward_identity::session::SessionCredentials;
 use doorward_identity::sts::{AssumeRole, StsError, assume_role, get_caller_identity, get_session_token};
@@ -306,4 +306,46 @@ fn a_node_is_only_what_really_runs_with_its_role() {
     assert_eq!(dns_name(&world, node.arn.as_str(), "someone"), None);
     world.apply(&world.directory.delete_instance(account(), id).unwrap());
     assert_eq!(dns_name(&world, node.arn.as_str(), id), None);
+}
+
+/// What a condition sees, in the role's trust policy and in the caller's own.
+#[test]
+fn conditions_are_evaluated_on_both_sides_of_assume_role() {
+    let mut world = World::new();
+    let tag = |value: &str| vec![Tag { key: "team".to_owned(), value: value.to_owned() }];
+    world.apply(&world.directory.tag_user(account(), "alice", tag("blue")).unwrap().0);
+    let role = world.role("dev", &trusting("arn:aws:iam::123456789012:root"));
+    world.apply(&world.directory.tag_role(account(), "dev", tag("blue")).unwrap().0);
+    let arn = role.arn.as_str();
+    let with =
+        |document: String, condition: &str| document.replace("}]}", &format!(r#","Condition":{condition}}}]}}"#));
+    for (condition, external_id, expected) in [
+        (r#"{"StringEquals":{"sts:ExternalId":"x"}}"#, Some("x"), true),
+        (r#"{"StringEquals":{"sts:ExternalId":"x"}}"#, Some("X"), false),
+        (r#"{"StringEquals":{"sts:ExternalId":"x"}}"#, None, false),
+        (r#"{"StringLike":{"sts:RoleSessionName":"EKS*"}}"#, None, true),
+        (r#"{"StringLike":{"sts:RoleSessionName":"${aws:username}*"}}"#, None, false),
+        (r#"{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::123456789012:user/alice"}}"#, None, true),
+        (r#"{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::123456789012:user/bob"}}"#, None, false),
+        (r#"{"StringEquals":{"aws:PrincipalTag/team":"${aws:ResourceTag/Team}"}}"#, None, true),
+        (r#"{"StringEquals":{"iam:ResourceTag/team":"red"}}"#, None, false),
+        (r#"{"NumericLessThanEquals":{"sts:DurationSeconds":"3600"}}"#, None, true),
+        (r#"{"NumericLessThan":{"sts:DurationSeconds":"3600"}}"#, None, false),
+        (r#"{"StringEquals":{"aws:RequestedRegion":"us-west-2"}}"#, None, true),
+        (r#"{"DateLessThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"}}"#, None, false),
+        (r#"{"Bool":{"aws:MultiFactorAuthPresent":"true"}}"#, None, false),
+        (r#"{"BoolIfExists":{"aws:MultiFactorAuthPresent":"true"}}"#, None, true),
+        (r#"{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}"#, None, false),
+    ] {
+        for in_trust in [true, false] {
+            let (mut trust, mut own) =
+                (trusting("arn:aws:iam::123456789012:root"), allowing("Allow", "sts:AssumeRole", arn));
+            let document = if in_trust { &mut trust } else { &mut own };
+            *document = with(document.clone(), condition);
+            world.apply(&world.directory.update_assume_role_policy(account(), "dev", &trust).unwrap().0);
+            world.apply(&world.directory.put_user_policy(account(), "alice", "p", &own).unwrap().0);
+            let outcome = assume(&world, &alice(&world), arn, external_id);
+            assert_eq!(outcome.is_ok(), expected, "{condition} with {external_id:?}, in trust: {in_trust}");
+        }
+    }
 }

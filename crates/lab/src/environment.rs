@@ -66,6 +66,13 @@ pub(crate) fn foreign_variables() -> impl Iterator<Item = OsString> {
     })
 }
 
+/// A folder or file as somebody can type it into sh: quoted only where it has to be.
+pub fn shell_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.into_owned() } else { shell_quote(&text) }
+}
+
 /// Quotes a word for sh.
 pub(crate) fn shell_quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
@@ -74,6 +81,14 @@ pub(crate) fn shell_quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_to_be_typed_is_quoted_only_where_sh_would_read_something_else() {
+        assert_eq!(shell_path(Path::new("/tmp/lab-1")), "/tmp/lab-1");
+        assert_eq!(shell_path(Path::new("/tmp/the lab")), "'/tmp/the lab'");
+        assert_eq!(shell_path(Path::new("/tmp/a lab's $HOME")), r"'/tmp/a lab'\''s $HOME'");
+        assert_eq!(shell_path(Path::new("")), "''");
+    }
 
     #[test]
     fn sh_reads_every_variable_back_from_a_folder_with_odd_letters() {

@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::environment::shell_path;
+
 /// Why a lab could not be started, used or stopped. A message says what, where, why and how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +31,7 @@ pub enum LabError {
         source: io::Error,
     },
     /// A lab runs in this folder already.
-    #[error("a lab runs already in `{dir}` ({running}); stop it with `doorward lab down --dir {dir}`")]
+    #[error("a lab runs already in `{dir}` ({running}); stop it with `doorward lab down --dir {}`", shell_path(.dir))]
     AlreadyRuns {
         /// The lab's folder.
         dir: PathBuf,
@@ -51,14 +53,15 @@ pub enum LabError {
         dir: PathBuf,
     },
     /// No lab runs in this folder.
-    #[error("no lab runs in `{dir}`; start one with `doorward lab up --dir {dir}`")]
+    #[error("no lab runs in `{dir}`; start one with `doorward lab up --dir {}`", shell_path(.dir))]
     NotRunning {
         /// The folder.
         dir: PathBuf,
     },
     /// A lab was started, but not all of it runs.
     #[error(
-        "the lab in `{dir}` is not complete: {reason}; stop it with `doorward lab down --dir {dir}` and start it again"
+        "the lab in `{dir}` is not complete: {reason}; stop it with `doorward lab down --dir {}` and start it again",
+        shell_path(.dir)
     )]
     Incomplete {
         /// The lab's folder.

@@ -29,13 +29,14 @@ impl LabDir {
         Ok(Self { root })
     }
 
-    /// The folder used when none is named: `$XDG_STATE_HOME/doorward/lab`, else `~/.local/state/doorward/lab`, else
+    /// The folder used when none is named: that of the lab whose `env` was sourced, else `$XDG_STATE_HOME/doorward/lab`, else `~/.local/state/doorward/lab`, else
     /// `./.doorward-lab`.
     pub fn default_root() -> PathBuf {
         let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        from("XDG_STATE_HOME")
-            .or_else(|| from("HOME").map(|home| home.join(".local/state")))
-            .map_or_else(|| PathBuf::from(".doorward-lab"), |state| state.join("doorward/lab"))
+        let state = || from("XDG_STATE_HOME").or_else(|| from("HOME").map(|home| home.join(".local/state")));
+        from("DOORWARD_LAB_DIR")
+            .or_else(|| state().map(|state| state.join("doorward/lab")))
+            .unwrap_or_else(|| PathBuf::from(".doorward-lab"))
     }
 
     /// The folder itself.

@@ -29,6 +29,7 @@ mod workloads;
 
 pub use binaries::{Binaries, find_binary};
 pub use down::{Stopped, down};
+pub use environment::shell_path;
 pub use error::LabError;
 pub use kubernetes::KubernetesApi;
 pub use layout::LabDir;

@@ -34,8 +34,11 @@ pub struct ProcessStatus {
 }
 
 impl Status {
-    /// An error that says what is missing, if anything is.
-    pub(crate) fn all_running(&self, dir: &LabDir) -> Result<(), LabError> {
+    /// That all of the lab runs.
+    ///
+    /// # Errors
+    /// [`LabError::Incomplete`], which says what is missing.
+    pub fn all_running(&self, dir: &LabDir) -> Result<(), LabError> {
         let incomplete = |reason| Err(LabError::Incomplete { dir: dir.root().to_owned(), reason });
         match self.processes.iter().find(|process| !process.running) {
             Some(dead) => {

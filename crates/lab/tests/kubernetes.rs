@@ -50,6 +50,10 @@ async fn a_cluster_is_started_seeded_and_stopped_without_leaving_a_process() {
     let aws_auth = api.get("/api/v1/namespaces/kube-system/configmaps/aws-auth").await.unwrap();
     assert!(aws_auth["data"]["mapRoles"].as_str().unwrap().contains("username: system:node:{{EC2PrivateDNSName}}\n"));
 
+    // As curl is answered. A server built with libraries too old for its Go dies of this.
+    let readable = api.get("/api/v1/namespaces/carts/pods?pretty=1").await.unwrap();
+    assert_eq!(names(&readable), pods);
+
     a_second_up_is_refused_and_disturbs_nothing(&dir, &state).await;
     deleted_pods_come_back_running(&api).await;
     a_killed_process_is_restarted(&dir, &state).await;

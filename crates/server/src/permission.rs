@@ -76,3 +76,29 @@ pub(crate) fn iam_region(partition: Partition) -> &'static str {
 pub(crate) fn shown(text: &str) -> String {
     text.chars().take(200).flat_map(char::escape_debug).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use doorward_identity::Identity;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_built_for_an_administrator() {
+        let caller = Caller {
+            identity: Identity::Root,
+            account: "123456789012".parse().unwrap(),
+            partition: Partition::Aws,
+            access_key_id: "AKIAROOT".to_owned(),
+            is_temporary: false,
+        };
+        assert_eq!(permit(&caller, || panic!("needs are built")), Ok(()));
+    }
+
+    #[test]
+    fn iam_is_in_one_region_of_each_partition() {
+        for (name, region) in [("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")] {
+            assert_eq!(iam_region(Partition::from_name(name).unwrap()), region);
+        }
+    }
+}

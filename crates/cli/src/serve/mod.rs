@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use doorward_server::Addresses;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -25,6 +26,7 @@ use crate::talk::Talk;
 pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliError> {
     let Settings { config, log_format } = Settings::resolve(args, &Environment::of_process())?;
     logging::start(log_format, Level::of_server(talk));
+    allow_open_files();
     let data_dir = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let (stop, stopped) = watch::channel(false);
     // Before anything is started, so that no signal is lost.
@@ -46,6 +48,18 @@ pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliErro
     });
     doorward_server::run(config, stopped, |addresses| started(addresses, &data_dir, log_format, talk)).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for as many open files as the system lets it have: usually 1024 are given, fewer than the connections that one
+/// address serves, and with none left nothing can be stored.
+fn allow_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 /// Says where it listens and how to use it.

@@ -138,8 +138,8 @@ pub(crate) fn resolve(cluster: &Cluster, caller: &Caller) -> Resolved {
     let entries_count = cluster.mode == "API" || cluster.mode == "API_AND_CONFIG_MAP";
     let aws_auth_counts = cluster.mode == "CONFIG_MAP" || cluster.mode == "API_AND_CONFIG_MAP";
     if entries_count && let Some(entry) = entry_of(cluster, &caller.id(), Some(&caller.canonical())) {
-        let username = fill_in(&username_of(&entry), caller)?;
-        return Ok((username, groups_of(&entry), format!("entry {}", entry.principal.arn())));
+        let username = fill_in(&username_of(entry), caller)?;
+        return Ok((username, groups_of(entry), format!("entry {}", entry.principal.arn())));
     }
     if cluster.mode == "CONFIG_MAP" && cluster.creator == Some(caller.id()) {
         return Ok(("kubernetes-admin".to_owned(), vec!["system:masters".to_owned()], "creator".to_owned()));
@@ -188,7 +188,7 @@ pub(crate) fn authorize(
     }
     let Some(entry) = entry_of(cluster, id, subject.canonical_arn.as_deref()) else { return Err("no_entry") };
     let mut grants = Vec::new();
-    for (policy, namespaces) in associations_of(&entry) {
+    for (policy, namespaces) in associations_of(entry) {
         for rule in &cluster.policies[&policy] {
             if is_in_scope(&namespaces, asked) && allows(rule, asked) {
                 grants.push((entry.principal.arn(), policy.clone()));
@@ -205,23 +205,23 @@ fn is_uid_of(uid: &str, id: &str) -> bool {
 
 /// An entry belongs to whoever has its unique id; one without a unique id, to whoever shows its ARN. Should several
 /// belong to one caller, the first in the order in which they are listed counts.
-fn entry_of(cluster: &Cluster, id: &str, canonical: Option<&str>) -> Option<Entry> {
-    let mut listed: BTreeMap<String, Entry> = BTreeMap::new();
+fn entry_of<'a>(cluster: &'a Cluster, id: &str, canonical: Option<&str>) -> Option<&'a Entry> {
+    let mut listed: BTreeMap<String, &Entry> = BTreeMap::new();
     for step in &cluster.steps {
         match step {
-            Step::Put(entry) => listed.insert(entry.principal.arn(), entry.clone()),
+            Step::Put(entry) => listed.insert(entry.principal.arn(), entry),
             Step::Remove(principal) => listed.remove(&principal.arn()),
         };
     }
-    for entry in listed.values() {
+    for &entry in listed.values() {
         if entry.id.as_deref() == Some(id) {
-            return Some(entry.clone());
+            return Some(entry);
         }
     }
-    for entry in listed.values() {
+    for &entry in listed.values() {
         let shown = entry.principal.as_callers_show_it().to_lowercase();
         if entry.id.is_none() && canonical.is_some_and(|canonical| canonical.to_lowercase() == shown) {
-            return Some(entry.clone());
+            return Some(entry);
         }
     }
     None

@@ -73,7 +73,7 @@ enum Routed {
 }
 
 impl Api {
-    async fn json_service(&self, incoming: &Incoming, now: Timestamp, request_id: &str) -> Answer {
+    pub(super) async fn json_service(&self, incoming: &Incoming, now: Timestamp, request_id: &str) -> Answer {
         let mut cluster = None;
         let outcome = self.run_json(incoming, now, request_id, &mut cluster).await;
         match outcome {

@@ -8,3 +8,6 @@ mod query_services;
 pub use entry::Api;
 pub use error::ApiError;
 pub use http::{Answer, Incoming};
+
+#[cfg(test)]
+mod tests;
