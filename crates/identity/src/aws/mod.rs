@@ -3,13 +3,13 @@
 //! From a token to a principal there is one way, and each step may end it:
 //!
 //! 1. [`crate::token::decode`]: everything that can be checked without STS is checked here.
-//! 2. [`provider`]: remembered identities and refusals, one flight for all copies of a token ([`flights`]).
-//! 3. [`sts_client`]: a breaker for each endpoint ([`breaker`]), a budget of calls ([`budget`]), then one request that is
-//!    built anew from the token's typed fields, sent by a [`transport`] that follows nothing.
-//! 4. [`reply`]: one accepted shape; everything else is a refusal, a throttling or no decision, and which of the three
+//! 2. `provider`: remembered identities and refusals, one flight for all copies of a token (`flights`).
+//! 3. `sts_client`: a breaker for each endpoint (`breaker`), a budget of calls (`budget`), then one request that is
+//!    built anew from the token's typed fields, sent by a `transport` that follows nothing.
+//! 4. `reply`: one accepted shape; everything else is a refusal, a throttling or no decision, and which of the three
 //!    is said by [`IdentityError`].
 //!
-//! Names of nodes come from EC2 ([`nodes`]), and only where a username asks for them.
+//! Names of nodes come from EC2 (`nodes`), and only where a username asks for them.
 //!
 //! The budget is that of the whole server. A limit for each source (a cluster, an access key) is not kept here: the
 //! sender of a token is known to kube-apiserver, not to its webhook.
