@@ -38,7 +38,8 @@ fn event() -> Event {
 /// A server with one user that may do everything, and that user's key.
 async fn server(folder: &std::path::Path) -> (Arc<Api>, Credentials) {
     let store = SqliteStore::open(&folder.join("db"), SqliteOptions::default()).unwrap();
-    let engine = Arc::new(Engine::open(Arc::new(store), Limits::default(), UnknownPrincipals::default()).await.unwrap());
+    let engine =
+        Arc::new(Engine::open(Arc::new(store), Limits::default(), UnknownPrincipals::default()).await.unwrap());
     let now = Timestamp::now();
     let change = async |make: &(dyn Fn(&View) -> DirectoryChange + Sync)| {
         let plan = |view: &View| Ok::<_, WriteError>(((), vec![Change::Directory(make(view))]));
