@@ -248,13 +248,4 @@ mod tests {
         assert!(heard.ends_with(b"done"), "{heard:?}");
         assert!(open >= HEADER_TIMEOUT * 3, "{open:?}");
     }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_http2_connection_is_kept_between_requests_for_longer_than_an_api_server_does() {
-        // GET http /, host from the static table left out: three indexed fields, END_STREAM and END_HEADERS.
-        let asked = [PREFACE, b"\0\0\x03\x01\x05\0\0\0\x01\x82\x84\x86"].concat();
-        let (heard, open) = talk(&asked, Duration::ZERO).await;
-        assert!(heard.windows(4).any(|bytes| bytes == b"done"), "{heard:?}");
-        assert!(open >= IDLE_TIMEOUT && open <= IDLE_TIMEOUT + DRAIN_TIMEOUT, "{open:?}");
-    }
 }
