@@ -65,9 +65,9 @@ class Server:
         kubeconfig = {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": "c",
+            "current-context": "doorward",
             "clusters": [{"name": "c", "cluster": {"server": endpoint}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "contexts": [{"name": "doorward", "context": {"cluster": "c", "user": "u"}}],
             "users": [{"name": "u", "user": {"token": "t"}}],
         }
         body = {
