@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use doorward_core::account_id::AccountId;
-use doorward_identity::aws::AwsConfig;
+use doorward_identity::aws::{AwsConfig, CredentialSource};
 use doorward_identity::hosts::LocalEndpoint;
 
 use crate::view::Limits;
@@ -16,9 +17,13 @@ pub enum IdentityProvider {
     /// The local directory.
     #[default]
     Local,
-    /// AWS: the tokens of real AWS principals. The server's own credentials, which only names of nodes need, are taken
-    /// from the environment.
-    Aws(Box<AwsConfig>),
+    /// AWS: the tokens of real AWS principals.
+    Aws {
+        /// How AWS is asked.
+        config: Box<AwsConfig>,
+        /// The server's own credentials, which only names of nodes need.
+        credentials: Arc<dyn CredentialSource>,
+    },
 }
 
 /// The configuration of `doorward serve`.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use doorward_core::partition::Partition;
 use doorward_identity::Verifier;
-use doorward_identity::aws::{AwsProvider, EnvironmentCredentials};
+use doorward_identity::aws::AwsProvider;
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use tokio::sync::watch;
@@ -102,9 +102,11 @@ fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {
 
 /// Who proves tokens.
 fn verifier(config: &Config, metrics: &Arc<Metrics>) -> Result<Verifier, ServerError> {
-    let IdentityProvider::Aws(aws) = &config.identity else { return Ok(Verifier::Local(sts_hosts(config))) };
+    let IdentityProvider::Aws { config: aws, credentials } = &config.identity else {
+        return Ok(Verifier::Local(sts_hosts(config)));
+    };
     let metrics = Arc::clone(metrics);
-    let aws = AwsProvider::new(aws.as_ref().clone(), Arc::new(EnvironmentCredentials))?;
+    let aws = AwsProvider::new(aws.as_ref().clone(), Arc::clone(credentials))?;
     Ok(Verifier::Aws(Box::new(
         aws.with_observer(Arc::new(move |endpoint, outcome| metrics.sts_call(endpoint, outcome))),
     )))
@@ -114,7 +116,7 @@ fn verifier(config: &Config, metrics: &Arc<Metrics>) -> Result<Verifier, ServerE
 fn unknown_principals(config: &Config) -> UnknownPrincipals {
     match config.identity {
         IdentityProvider::Local => UnknownPrincipals::Refused,
-        IdentityProvider::Aws(_) => UnknownPrincipals::ByArn,
+        IdentityProvider::Aws { .. } => UnknownPrincipals::ByArn,
     }
 }
 

@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use common::webhook::{review, token_review};
 use common::{Server, between, config, encode};
-use doorward_identity::aws::{AwsConfig, StsLimits};
+use doorward_identity::aws::{AwsConfig, StaticCredentials, StsLimits};
 use doorward_identity::hosts::{Endpoint, LocalEndpoint};
 use doorward_server::webhook::ClientAuth;
 use doorward_server::{Config, IdentityProvider};
-use doorward_sigv4::Credentials;
+use doorward_sigv4::{Credentials, SecretKey};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
@@ -45,7 +45,9 @@ impl Doorward {
         let folder = tempfile::tempdir().unwrap();
         let aws =
             AwsConfig { sts_endpoints: vec![LocalEndpoint::parse(sts).unwrap()], sts: limits, ..AwsConfig::default() };
-        let identity = IdentityProvider::Aws(Box::new(aws));
+        let nobody = Credentials::new("AKIANOBODY".to_owned(), SecretKey::new("none".to_owned()), None).unwrap();
+        let identity =
+            IdentityProvider::Aws { config: Box::new(aws), credentials: Arc::new(StaticCredentials(nobody)) };
         let server = Server::start_with(Config { identity, ..config(folder.path(), ClientAuth::Required) }).await;
         server.register("demo", "API").await;
         let body = json!({ "principalArn": DEV }).to_string();

@@ -18,7 +18,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::credentials;
+use super::credentials::{self, Lease};
 use super::endpoint::{Endpoint, Service};
 use super::error::AwsError;
 use super::settings::AwsSettings;
@@ -82,7 +82,16 @@ impl AwsClient {
     /// # Errors
     /// If there are no credentials.
     pub(crate) async fn credentials(&self) -> Result<&Credentials, AwsError> {
-        self.credentials.get_or_try_init(|| credentials::resolve(&self.settings, self)).await
+        let resolve = async || Ok(credentials::resolve(&self.settings, self).await?.credentials);
+        self.credentials.get_or_try_init(resolve).await
+    }
+
+    /// Looks for credentials now, for somebody who needs them for longer than they hold.
+    ///
+    /// # Errors
+    /// If there are none, or a role cannot be assumed.
+    pub(crate) async fn lease(&self) -> Result<Lease, AwsError> {
+        credentials::resolve(&self.settings, self).await
     }
 
     /// Uses the credentials of a role from here on.
@@ -96,7 +105,7 @@ impl AwsClient {
             external_id: None,
             duration_seconds: None,
         };
-        let credentials = self.assume_role(&role, self.credentials().await?).await?;
+        let Lease { credentials, .. } = self.assume_role(&role, self.credentials().await?).await?;
         Ok(Self { credentials: OnceCell::new_with(Some(credentials)), ..self })
     }
 

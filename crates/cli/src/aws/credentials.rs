@@ -2,6 +2,7 @@
 //! chain, its keys, its `credential_process`.
 
 use doorward_sigv4::{Credentials, SecretKey};
+use jiff::Timestamp;
 
 use super::client::AwsClient;
 use super::error::AwsError;
@@ -11,6 +12,21 @@ use super::sts::AssumeRole;
 
 /// Longest chain of `source_profile`s.
 const MAX_CHAIN: usize = 8;
+
+/// Credentials, and until when they hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    /// The key.
+    pub(crate) credentials: Credentials,
+    /// When they end; `None` where nobody says so, as of keys in a file or in variables.
+    pub(crate) ends: Option<Timestamp>,
+}
+
+impl From<Credentials> for Lease {
+    fn from(credentials: Credentials) -> Self {
+        Self { credentials, ends: None }
+    }
+}
 
 /// Where the first key comes from, and the roles to assume with it, in this order.
 #[derive(Debug)]
@@ -29,16 +45,17 @@ enum Base {
 ///
 /// # Errors
 /// If there are none, the profile's way to them is not gone here, or a role cannot be assumed.
-pub(super) async fn resolve(settings: &AwsSettings, client: &AwsClient) -> Result<Credentials, AwsError> {
+pub(super) async fn resolve(settings: &AwsSettings, client: &AwsClient) -> Result<Lease, AwsError> {
     let Chain { base, roles } = chain(settings)?;
-    let mut credentials = match base {
-        Base::Keys(credentials) => credentials,
+    let mut lease = match base {
+        Base::Keys(credentials) => credentials.into(),
         Base::Process { profile, command } => process::run(&profile, &command).await?,
     };
+    // A session outlives the credentials that it was made with: the last one's end is the end.
     for role in &roles {
-        credentials = client.assume_role(role, &credentials).await?;
+        lease = client.assume_role(role, &lease.credentials).await?;
     }
-    Ok(credentials)
+    Ok(lease)
 }
 
 fn chain(settings: &AwsSettings) -> Result<Chain, AwsError> {

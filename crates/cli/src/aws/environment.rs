@@ -23,6 +23,11 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The names of all variables that are set, sorted.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
     /// A path with its leading `~` replaced.
     pub(crate) fn path(&self, text: &str) -> PathBuf {
         match (text.strip_prefix("~/"), self.get("HOME")) {

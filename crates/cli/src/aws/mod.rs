@@ -12,6 +12,7 @@ mod settings;
 mod sts;
 
 pub(crate) use client::{AwsClient, Call};
+pub(crate) use credentials::Lease;
 pub(crate) use endpoint::Service;
 pub(crate) use environment::Environment;
 pub(crate) use error::AwsError;

@@ -3,11 +3,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use doorward_sigv4::Credentials;
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::credentials::credentials;
+use super::credentials::{Lease, credentials};
 use super::error::AwsError;
 
 /// It may ask somebody for something.
@@ -20,13 +19,14 @@ struct Printed {
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
+    expiration: Option<String>,
 }
 
 /// Runs the command and takes what it prints.
 ///
 /// # Errors
 /// If it cannot be run, fails, or prints something else.
-pub(super) async fn run(profile: &str, command: &str) -> Result<Credentials, AwsError> {
+pub(super) async fn run(profile: &str, command: &str) -> Result<Lease, AwsError> {
     let fail = |problem: String| AwsError::Process { profile: profile.to_owned(), problem };
     let child = Command::new("/bin/sh")
         .args(["-c", command])
@@ -48,7 +48,10 @@ pub(super) async fn run(profile: &str, command: &str) -> Result<Credentials, Aws
         return Err(fail(format!("printed version {}, expected 1", printed.version)));
     }
     let place = format!("the `credential_process` of the profile `{profile}`");
-    credentials(&printed.access_key_id, &printed.secret_access_key, printed.session_token.as_deref(), &place)
+    let credentials =
+        credentials(&printed.access_key_id, &printed.secret_access_key, printed.session_token.as_deref(), &place)?;
+    // An end that cannot be read is as good as none: whoever needs to know asks again from time to time.
+    Ok(Lease { credentials, ends: printed.expiration.and_then(|text| text.parse().ok()) })
 }
 
 #[cfg(test)]
@@ -58,7 +61,10 @@ mod tests {
     #[tokio::test]
     async fn a_command_gives_credentials_or_says_why_not() {
         let good = r#"echo '{"Version": 1, "AccessKeyId": "AKP", "SecretAccessKey": "s", "Expiration": "x"}'"#;
-        assert!(format!("{:?}", run("p", good).await.unwrap()).contains("AKP"));
+        let lease = run("p", good).await.unwrap();
+        assert!(format!("{lease:?}").contains("AKP") && lease.ends.is_none());
+        let ending = good.replace("\"x\"", "\"2026-01-01T12:00:00+00:00\"");
+        assert_eq!(run("p", &ending).await.unwrap().ends, "2026-01-01T12:00:00Z".parse().ok());
         for (command, words) in [
             ("exit 3", "failed with exit status: 3"),
             ("echo secret", "did not print credentials"),

@@ -2,9 +2,10 @@
 
 use doorward_sigv4::Credentials;
 use doorward_sigv4::query::encode;
+use jiff::Timestamp;
 
 use super::client::{AwsClient, Call};
-use super::credentials::credentials;
+use super::credentials::{Lease, credentials};
 use super::endpoint::Service;
 use super::error::AwsError;
 
@@ -22,7 +23,7 @@ impl AwsClient {
     ///
     /// # Errors
     /// If STS cannot be reached, or refuses.
-    pub(super) async fn assume_role(&self, role: &AssumeRole, with: &Credentials) -> Result<Credentials, AwsError> {
+    pub(super) async fn assume_role(&self, role: &AssumeRole, with: &Credentials) -> Result<Lease, AwsError> {
         let mut form = format!(
             "Action=AssumeRole&Version=2011-06-15&RoleArn={}&RoleSessionName={}",
             encode(&role.role_arn),
@@ -44,15 +45,17 @@ impl AwsClient {
         };
         let answer = self.send(&call, with).await?;
         let text = String::from_utf8_lossy(&answer);
-        let part = |name: &str| {
-            element(&text, name).ok_or_else(|| AwsError::Answer {
-                url: self.url_of(Service::Sts),
-                operation: operation.clone(),
-                problem: format!("has no `{name}`"),
-            })
+        let fail = |problem: String| AwsError::Answer {
+            url: self.url_of(Service::Sts),
+            operation: operation.clone(),
+            problem,
         };
+        let part = |name: &str| element(&text, name).ok_or_else(|| fail(format!("has no `{name}`")));
         let (id, secret, token) = (part("AccessKeyId")?, part("SecretAccessKey")?, part("SessionToken")?);
-        credentials(&id, &secret, Some(&token), "the role's session")
+        let ends: Timestamp =
+            part("Expiration")?.parse().map_err(|_| fail("has an `Expiration` that is no time".to_owned()))?;
+        let credentials = credentials(&id, &secret, Some(&token), "the role's session")?;
+        Ok(Lease { credentials, ends: Some(ends) })
     }
 }
 

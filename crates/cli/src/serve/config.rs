@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::LocalEndpoint;
+use doorward_server::Config;
 use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
-use doorward_server::{Config, IdentityProvider};
 
 use super::file::{ConfigFile, ConfigFileError};
+use super::identity::{self, IdentityError, ProviderFlag};
 use crate::aws::Environment;
 use crate::data_dir;
 use crate::logging::LogFormat;
@@ -19,10 +20,12 @@ const EXAMPLES: &str = "\
 Examples:
   doorward serve
   doorward serve --config /etc/doorward/config.yaml
+  doorward serve --identity aws
   DOORWARD_OPS=127.0.0.1:9191 doorward serve --webhook 0.0.0.0:8443 --webhook-name doorward.example
 
 Every flag has a variable DOORWARD_…, and a key of its own name (`api`, `data-dir`) in the YAML
-file of --config. A flag goes before its variable, that before the file.";
+file of --config. A flag goes before its variable, that before the file. docs/identity.md says how
+principals of AWS accounts come in.";
 
 /// The flags; each field is `None`, or empty, where neither flag nor variable is given.
 #[derive(Clone, Debug, Default, Args)]
@@ -61,6 +64,13 @@ pub(crate) struct ServeArgs {
     /// How many access entries a cluster may have [default: 3000, as at EKS].
     #[arg(long, value_name = "N", env = "DOORWARD_MAX_ACCESS_ENTRIES")]
     max_access_entries: Option<usize>,
+    /// Who proves the tokens that kube-apiservers ask about [default: local].
+    ///
+    /// With `aws`, principals of AWS accounts come into the clusters by access entries and aws-auth. The key
+    /// `identity` of the file may be a section with more settings: partition, regions, private endpoints, limits, names
+    /// of nodes. Who may call the EKS, STS and IAM API of this server stays with its own IAM in any case.
+    #[arg(long, value_enum, env = "DOORWARD_IDENTITY", value_name = "PROVIDER")]
+    identity: Option<ProviderFlag>,
     /// The form of log lines [default: text].
     #[arg(long, value_enum, env = "DOORWARD_LOG_FORMAT")]
     log_format: Option<LogFormat>,
@@ -97,6 +107,9 @@ pub(crate) enum ConfigError {
     /// The file.
     #[error(transparent)]
     File(#[from] ConfigFileError),
+    /// Who proves tokens.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// A URL that no token could be for.
     #[error(
         "`{value}` is not a value of `--api-url`: expected a URL such as `https://doorward.example`, in lower case"
@@ -160,7 +173,7 @@ impl Settings {
             api_urls: api_urls.into_iter().map(api_url).collect::<Result<_, _>>()?,
             webhook_names: webhook_names.into_iter().map(webhook_name).collect::<Result<_, _>>()?,
             limits,
-            identity: IdentityProvider::Local,
+            identity: identity::resolve(args.identity, &file, environment)?,
             account: account.map_or_else(default_account, Ok)?,
             region: region.map_or_else(|| Ok("us-west-2".to_owned()), checked_region)?,
         };

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 
+use super::suggestion::suggestion;
+
 /// The keys that there are.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "data-dir",
     "api",
     "webhook",
@@ -18,11 +20,9 @@ const KEYS: [&str; 11] = [
     "account",
     "region",
     "max-access-entries",
+    "identity",
     "log-format",
 ];
-
-/// How alike two keys must be for one to be taken for the other's misspelling.
-const LIKENESS: f64 = 0.75;
 
 /// A file with known keys only.
 #[derive(Debug, Default)]
@@ -76,6 +76,16 @@ pub(crate) enum ConfigFileError {
         /// What should stand there.
         expected: String,
     },
+    /// A value of a section that its reader refuses.
+    #[error("the value of `{key}` in the configuration file `{}` is wrong: {problem}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// The key, with those of the sections around it.
+        key: String,
+        /// What the reader says.
+        problem: String,
+    },
 }
 
 impl ConfigFile {
@@ -89,7 +99,7 @@ impl ConfigFile {
         Self::parse(path, &text)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigFileError> {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigFileError> {
         let path = path.to_owned();
         // `off` is a value here, and YAML's older truth values would make `false` of it.
         let options = serde_saphyr::options! { strict_booleans: true };
@@ -104,10 +114,34 @@ impl ConfigFile {
                 return Err(ConfigFileError::Syntax { path, problem });
             }
         };
-        match values.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            Some(key) => Err(ConfigFileError::UnknownKey { path, key: key.clone(), suggestion: suggestion(key) }),
-            None => Ok(Self { path, values }),
+        let file = Self { path, values };
+        file.known_keys("", &file.values, &KEYS)?;
+        Ok(file)
+    }
+
+    /// Checks that a mapping of the file has known keys only. `section` is its own key, empty for the whole file.
+    ///
+    /// # Errors
+    /// For the first key that is not known.
+    pub(super) fn known_keys(
+        &self,
+        section: &str,
+        values: &Map<String, Value>,
+        known: &[&str],
+    ) -> Result<(), ConfigFileError> {
+        match values.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => Err(ConfigFileError::UnknownKey {
+                path: self.path.clone(),
+                key: if section.is_empty() { key.clone() } else { format!("{section}.{key}") },
+                suggestion: suggestion(key, known),
+            }),
         }
+    }
+
+    /// A value as it stands; `null` is as good as nothing.
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).filter(|value| !value.is_null())
     }
 
     /// A text value, parsed.
@@ -127,16 +161,20 @@ impl ConfigFile {
     /// # Errors
     /// If it is none of them.
     pub(super) fn choice<T: ValueEnum>(&self, key: &str) -> Result<Option<T>, ConfigFileError> {
+        self.value(key).map(|value| self.choice_of(key, value)).transpose()
+    }
+
+    /// One of several words, of a value that stands at `key`.
+    ///
+    /// # Errors
+    /// If it is none of them.
+    pub(super) fn choice_of<T: ValueEnum>(&self, key: &str, value: &Value) -> Result<T, ConfigFileError> {
         let words = || {
             let values: Vec<_> = T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
             let names: Vec<_> = values.iter().map(|value| format!("`{}`", value.get_name())).collect();
             format!("one of {}", names.join(", "))
         };
-        match self.values.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => T::from_str(text, false).map(Some).map_err(|_| self.wrong(key, &words())),
-            Some(_) => Err(self.wrong(key, &words())),
-        }
+        value.as_str().and_then(|text| T::from_str(text, false).ok()).ok_or_else(|| self.wrong(key, &words()))
     }
 
     /// A whole number.
@@ -169,19 +207,14 @@ impl ConfigFile {
         }
     }
 
-    fn wrong(&self, key: &str, expected: &str) -> ConfigFileError {
-        ConfigFileError::Value { path: self.path.clone(), key: key.to_owned(), expected: expected.to_owned() }
+    /// The error for a value whose reader says what is wrong.
+    pub(super) fn refused(&self, key: &str, problem: &str) -> ConfigFileError {
+        ConfigFileError::Refused { path: self.path.clone(), key: key.to_owned(), problem: problem.to_owned() }
     }
-}
 
-fn suggestion(key: &str) -> String {
-    // `dataDir`, `data_dir` and `data-dir` differ in nothing that matters here.
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let likeness = |known: &str| strsim::jaro_winkler(&plain(key), &plain(known));
-    let nearest = KEYS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match nearest.filter(|known| likeness(known) >= LIKENESS) {
-        Some(known) => format!("did you mean `{known}`?"),
-        None => format!("known are {}", KEYS.map(|known| format!("`{known}`")).join(", ")),
+    /// The error for a value that is something else than it should be.
+    pub(super) fn wrong(&self, key: &str, expected: &str) -> ConfigFileError {
+        ConfigFileError::Value { path: self.path.clone(), key: key.to_owned(), expected: expected.to_owned() }
     }
 }
 
@@ -200,6 +233,7 @@ mod tests {
             ("webhok: x", "did you mean `webhook`?"),
             ("webhook_client_auth: x", "did you mean `webhook-client-auth`?"),
             ("webhook-names: x", "did you mean `webhook-name`?"),
+            ("identy: aws", "did you mean `identity`?"),
             ("zzz: x", "known are `data-dir`, `api`"),
         ] {
             assert!(refusal(text).contains(words), "{}", refusal(text));

@@ -1,11 +1,16 @@
 //! `doorward serve`: the server, from its configuration to its end.
 
 mod config;
+mod credentials;
 mod file;
+mod identity;
+mod suggestion;
+mod variables;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args as _;
 use doorward_server::Addresses;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,8 +29,12 @@ use crate::talk::Talk;
 /// # Errors
 /// If the configuration makes no sense, or the server cannot start.
 pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliError> {
-    let Settings { config, log_format } = Settings::resolve(args, &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let Settings { config, log_format } = Settings::resolve(args, &environment)?;
     logging::start(log_format, Level::of_server(talk));
+    for warning in variables::warnings(&environment, &own_variables()) {
+        tracing::warn!("{warning}");
+    }
     allow_open_files();
     let data_dir = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let (stop, stopped) = watch::channel(false);
@@ -48,6 +57,12 @@ pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliErro
     });
     doorward_server::run(config, stopped, |addresses| started(addresses, &data_dir, log_format, talk)).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The variables of the flags of `serve`.
+fn own_variables() -> Vec<String> {
+    let command = ServeArgs::augment_args(clap::Command::new("serve"));
+    command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_string_lossy().into_owned())).collect()
 }
 
 /// Asks for as many open files as the system lets it have: usually 1024 are given, fewer than the connections that one

@@ -32,7 +32,7 @@ mod transport;
 mod xml;
 
 pub use config::{AwsConfig, AwsConfigError, CacheLimits, NodesConfig, RoleCheck, StsLimits};
-pub use credential_source::{CredentialSource, CredentialSourceError, EnvironmentCredentials, StaticCredentials};
+pub use credential_source::{CredentialSource, CredentialSourceError, StaticCredentials};
 pub use error::{IdentityError, Throttled, Undecided};
 pub use provider::{AwsProvider, Observer};
 pub use reply::{Reply, read_caller_identity};
