@@ -2,10 +2,14 @@
 
 #![allow(dead_code, reason = "every test binary takes what it needs of this")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
+use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 /// A folder, with nothing of the caller's environment in the commands that run in it.
@@ -83,28 +87,56 @@ pub(crate) struct Server {
     process: Child,
     /// The address of the AWS APIs.
     pub(crate) api: String,
+    /// The address of the webhooks.
+    pub(crate) webhook: String,
+    /// The address of health and metrics.
+    pub(crate) ops: String,
     /// What it said until it listened.
     pub(crate) said: String,
+    log: Arc<Mutex<String>>,
 }
 
 const ANY_PORTS: [&str; 6] = ["--api", "127.0.0.1:0", "--webhook", "127.0.0.1:0", "--ops", "127.0.0.1:0"];
 
 impl Server {
     pub(crate) fn start(place: &Place) -> Self {
-        let mut command = place.doorward(&["serve"]);
+        Self::of(&mut place.doorward(&["serve"]))
+    }
+
+    /// Starts `doorward serve` as `command` has it, on free ports.
+    pub(crate) fn of(command: &mut Command) -> Self {
         let mut process = command.args(ANY_PORTS).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut said = String::new();
-        let api = loop {
+        let addresses = loop {
             let line = lines.next().unwrap_or_else(|| panic!("the server ended: {said}")).unwrap();
             said += &format!("{line}\n");
-            if let Some(rest) = line.strip_prefix("serving the AWS APIs on http://") {
-                break rest.split(',').next().unwrap().to_owned();
+            if line.starts_with("serving the AWS APIs on http://") {
+                break line;
             }
         };
+        let mut addresses = addresses.split(", ").map(|part| part.rsplit_once("://").unwrap().1.to_owned());
+        let mut address = || addresses.next().unwrap();
+        let (api, webhook, ops) = (address(), address(), address());
         // Nobody may fill the pipe up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, api, said }
+        let log = Arc::new(Mutex::new(said.clone()));
+        let written = Arc::clone(&log);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| *written.lock().unwrap() += &format!("{line}\n"));
+        });
+        Self { process, api, webhook, ops, said, log }
+    }
+
+    /// What it has said until now.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// What it has metered under the name and labels of `line`.
+    pub(crate) fn metric(&self, line: &str) -> u64 {
+        let text = plain_http(&self.ops, "GET /metrics HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n");
+        let found = text.lines().find_map(|found| found.strip_prefix(line));
+        found.map_or(0, |value| value.trim().parse().unwrap())
     }
 
     /// Tells it to stop, as a service manager does, and waits until it has.
@@ -139,4 +171,63 @@ pub(crate) fn fake_kubernetes(json: &'static str) -> String {
         }
     });
     format!("http://{address}")
+}
+
+/// Sends bytes and reads until the other end closes.
+pub(crate) fn plain_http(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// A call of the API, signed with the administrator's key of `data`; the answer's body.
+pub(crate) fn signed_call(server: &Server, data: &Path, service: &str, target: (&str, &str), body: &str) -> String {
+    let (method, path) = target;
+    let host = server.api.as_str();
+    let request = Request {
+        method,
+        path,
+        query: "",
+        headers: &[("host", host.as_bytes())],
+        body_sha256: PayloadHash::of(body.as_bytes()),
+    };
+    let signed = sign_headers(&request, &administrator(data), "us-west-2", service, Timestamp::now()).unwrap();
+    let answer = plain_http(
+        host,
+        &format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\nx-amz-date: {}\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            signed.authorization,
+            signed.x_amz_date,
+            body.len()
+        ),
+    );
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{target:?}: {answer}");
+    body.to_owned()
+}
+
+/// The administrator's key that the first start left in the data folder.
+pub(crate) fn administrator(data: &Path) -> Credentials {
+    let text = std::fs::read_to_string(data.join("aws/credentials")).unwrap();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")).unwrap();
+    let secret = SecretKey::new(value("aws_secret_access_key").to_owned());
+    Credentials::new(value("aws_access_key_id").to_owned(), secret, None).unwrap()
+}
+
+/// What registers a cluster that nobody can reach.
+pub(crate) fn registration() -> String {
+    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: doorward, clusters: [{name: c, cluster: {server: \
+                      'https://127.0.0.1:9'}}], contexts: [{name: doorward, context: {cluster: c, user: u}}], users: [{name: \
+                      u, user: {token: t}}]}";
+    serde_json::json!({
+        "endpoint": "https://127.0.0.1:9",
+        "certificateAuthority": "",
+        "version": "1.32",
+        "kubeconfig": kubeconfig,
+        "authenticationMode": "API",
+    })
+    .to_string()
 }
