@@ -12,55 +12,23 @@ mod common;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use common::{World, account, credentials, now, sessions};
+use common::token_case::{Case, FILES, cases, local_endpoints};
+use common::{World, account, now, sessions};
 use doorward_core::partition::Partition;
-use doorward_identity::hosts::{Endpoint, LocalEndpoint, StsHosts};
+use doorward_identity::hosts::{Endpoint, StsHosts};
 use doorward_identity::token::{PREFIX, decode, encode, verify_local};
-use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, presign};
-use jiff::SignedDuration;
+use doorward_sigv4::{Credentials, SecretKey};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    id: String,
-    description: String,
-    partition: Option<String>,
-    scheme: Option<String>,
-    host: Option<String>,
-    path: Option<String>,
-    region: Option<String>,
-    cluster: Option<String>,
-    session_token: Option<usize>,
-    signed_at: Option<i64>,
-    expires: Option<String>,
-    replace: Option<(String, String)>,
-    append: Option<String>,
-    #[serde(default)]
-    drop: Vec<String>,
-    #[serde(default)]
-    capital_signature: bool,
-    encoded_append: Option<String>,
-    encoded_insert: Option<String>,
-    #[serde(default)]
-    trailing_bits: bool,
-    pad_to: Option<usize>,
-    token: Option<String>,
-    #[serde(default)]
-    accepted: bool,
-    refused: Option<String>,
-}
 
 #[test]
 fn every_token_of_the_corpus_is_accepted_or_refused_as_it_says() {
     let mut failures = Vec::new();
     let mut count = 0;
-    for file in ["shape.yaml", "hosts.yaml"] {
+    for file in FILES {
         for case in cases::<Case>(file) {
-            assert_ne!(case.accepted, case.refused.is_some(), "{}: one outcome", case.id);
             let outcome = run(&case);
-            let expected = case.refused.clone().unwrap_or_else(|| "accepted".to_owned());
+            let expected = case.expected();
             if outcome != expected {
                 failures.push(format!("{} ({}): expected {expected}, was {outcome}", case.id, case.description));
             }
@@ -73,17 +41,8 @@ fn every_token_of_the_corpus_is_accepted_or_refused_as_it_says() {
 
 fn run(case: &Case) -> String {
     let world = World::new();
-    let token = case.token.clone().unwrap_or_else(|| make(case));
-    let partition = case.partition.as_deref().unwrap_or("aws");
-    let local = [
-        "http://127.0.0.1:8090",
-        "https://sts.example.org:8443/sub/path",
-        "https://vpce-0c-d.sts.us-west-2.vpce.amazonaws.com",
-    ];
-    let hosts = StsHosts {
-        partition: Partition::from_name(partition).unwrap(),
-        local: local.map(|url| LocalEndpoint::parse(url).unwrap()).to_vec(),
-    };
+    let token = case.token();
+    let hosts = StsHosts { partition: case.partition(), local: local_endpoints() };
     let verified = decode(&token, &hosts, now())
         .and_then(|token| verify_local(&world.directory, &sessions(), &token, "demo", now()));
     match verified {
@@ -97,68 +56,6 @@ fn run(case: &Case) -> String {
             error.reason().to_owned()
         }
     }
-}
-
-/// A signed URL with the case's mutations, encoded; independent of the encoder under test.
-fn make(case: &Case) -> String {
-    let or = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
-    let (scheme, host) = (or(&case.scheme, "https"), or(&case.host, "sts.us-west-2.amazonaws.com"));
-    let (path, cluster) = (or(&case.path, "/"), or(&case.cluster, "demo"));
-    let signed_at = now() + SignedDuration::from_secs(case.signed_at.unwrap_or(0));
-    let expires = case.expires.as_ref().and_then(|text| text.parse().ok()).unwrap_or(60);
-    let credentials = match case.session_token {
-        Some(length) => {
-            let secret = SecretKey::new(common::SECRET.to_owned());
-            Credentials::new("ASIAIOSFODNN7EXAMPLE".to_owned(), secret, Some("A".repeat(length))).unwrap()
-        }
-        None => credentials(),
-    };
-    let request = Request {
-        method: "GET",
-        path: &path,
-        query: "Action=GetCallerIdentity&Version=2011-06-15",
-        headers: &[("host", host.as_bytes()), ("x-k8s-aws-id", cluster.as_bytes())],
-        body_sha256: PayloadHash::empty(),
-    };
-    let query = presign(&request, &credentials, &or(&case.region, "us-west-2"), "sts", signed_at, expires).unwrap();
-    let mut url = format!("{scheme}://{host}{path}?{query}");
-    if let Some(raw) = &case.expires {
-        url = url.replace(&format!("X-Amz-Expires={expires}"), &format!("X-Amz-Expires={raw}"));
-    }
-    for name in &case.drop {
-        let (place, query) = url.split_once('?').unwrap();
-        let left: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with(&format!("{name}="))).collect();
-        url = format!("{place}?{}", left.join("&"));
-    }
-    if case.capital_signature {
-        let (before, signature) = url.split_once("X-Amz-Signature=").unwrap();
-        url = format!("{before}X-Amz-Signature={}", signature.to_ascii_uppercase());
-    }
-    if let Some((old, new)) = &case.replace {
-        assert!(url.contains(old), "{}: `{old}` is not in the URL", case.id);
-        url = url.replace(old, new);
-    }
-    url.push_str(case.append.as_deref().unwrap_or_default());
-    if case.trailing_bits && url.len().is_multiple_of(3) {
-        url = url.replace("X-Amz-Expires=60", "X-Amz-Expires=6");
-    }
-    if let Some(length) = case.pad_to {
-        let bytes = (length - PREFIX.len()) * 3 / 4;
-        url.push_str("&x=");
-        url.extend(std::iter::repeat_n('a', bytes - url.len()));
-    }
-    let mut encoded = URL_SAFE_NO_PAD.encode(&url);
-    if case.trailing_bits {
-        let last = encoded.pop().unwrap();
-        encoded.push(char::from(last as u8 + 1));
-    }
-    encoded.push_str(case.encoded_append.as_deref().unwrap_or_default());
-    encoded.insert_str(10, case.encoded_insert.as_deref().unwrap_or_default());
-    let mut token = format!("{PREFIX}{encoded}");
-    if let Some(length) = case.pad_to {
-        token.extend(std::iter::repeat_n('A', length - token.len()));
-    }
-    token
 }
 
 #[derive(Debug, Deserialize)]
@@ -197,9 +94,4 @@ fn golden_tokens_are_made_and_verified_to_the_byte() {
             assert!(verify_local(&world.directory, &sessions(), &token, "conformance", at).is_ok());
         }
     }
-}
-
-fn cases<T: for<'de> Deserialize<'de>>(file: &str) -> Vec<T> {
-    let path = format!("{}/../../cases/token/{file}", env!("CARGO_MANIFEST_DIR"));
-    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -75,6 +75,7 @@ pub async fn run(
         verifier: Arc::clone(&verifier),
         client_auth: config.client_auth,
         metrics: Arc::clone(&metrics),
+        clock: jiff::Timestamp::now,
     });
     let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics });
     started(addresses);

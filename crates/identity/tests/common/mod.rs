@@ -3,6 +3,7 @@
 
 pub(crate) mod directory_sts;
 pub(crate) mod raw_sts;
+pub(crate) mod token_case;
 
 use std::sync::Arc;
 

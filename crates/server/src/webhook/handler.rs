@@ -48,6 +48,8 @@ pub struct Webhooks {
     pub client_auth: ClientAuth,
     /// Counts decisions.
     pub metrics: Arc<Metrics>,
+    /// Tells the time by which tokens are judged.
+    pub clock: fn() -> Timestamp,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ impl Webhooks {
     }
 
     async fn authenticate(&self, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
-        let prover = Prover { verifier: &self.verifier, sessions: &self.sessions, now: Timestamp::now() };
+        let prover = Prover { verifier: &self.verifier, sessions: &self.sessions, now: (self.clock)() };
         let answered = answer_token_review(|| self.engine.view_owned(), name, body, &prover).await;
         match &answered {
             Ok(answer) => self.metrics.authentication(answer.outcome),
