@@ -29,12 +29,18 @@ use crate::error::ServerError;
 /// Connections that one address serves at once; more wait in the system's queue.
 const MAX_CONNECTIONS: u32 = 4096;
 
-/// How long a client may take to finish TLS, and to send the headers of a request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long clients are waited for.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// Until TLS is finished, and until the headers of a request are there.
+    headers: Duration,
+    /// Between two requests of a connection. HTTP/1 has `headers` for that already; an API server keeps its one HTTP/2
+    /// connection for 90 seconds, and is let to close it first.
+    idle: Duration,
+}
 
-/// How long a connection stays open between two requests. HTTP/1 has [`HEADER_TIMEOUT`] for that already; an API server
-/// keeps its one HTTP/2 connection for 90 seconds, and is let to close it first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(100);
+/// How long all three addresses wait.
+const PATIENCE: Patience = Patience { headers: Duration::from_secs(10), idle: Duration::from_secs(100) };
 
 /// How long requests in flight get when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -120,20 +126,20 @@ async fn connection<H: Handler>(
     // Answers are small and complete: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return http(stream, Peer { address, certificate: None }, handler, stop).await;
+        return http(stream, Peer { address, certificate: None }, handler, stop, PATIENCE).await;
     };
-    match tokio::time::timeout(HEADER_TIMEOUT, TlsAcceptor::from(tls.load_full()).accept(stream)).await {
+    match tokio::time::timeout(PATIENCE.headers, TlsAcceptor::from(tls.load_full()).accept(stream)).await {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let certificate = shown.map(|certificate| certificate.clone().into_owned());
-            http(stream, Peer { address, certificate }, handler, stop).await;
+            http(stream, Peer { address, certificate }, handler, stop, PATIENCE).await;
         }
         Ok(Err(error)) => tracing::info!(%address, %error, "a client was refused by TLS"),
         Err(_) => tracing::info!(%address, "a client did not finish TLS in time"),
     }
 }
 
-async fn http<S, H>(stream: S, peer: Peer, handler: Arc<H>, mut stop: watch::Receiver<bool>)
+async fn http<S, H>(stream: S, peer: Peer, handler: Arc<H>, mut stop: watch::Receiver<bool>, patience: Patience)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
@@ -150,12 +156,12 @@ where
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience.headers).max_buf_size(64 * 1024);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = close(requests, &mut stop) => {
+        () = close(requests, &mut stop, patience) => {
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(DRAIN_TIMEOUT, connection).await.unwrap_or(Ok(()))
         }
@@ -183,12 +189,12 @@ impl Drop for Running {
 
 /// Returns when a connection is to be closed: nothing was asked for too long, or the server stops. Hyper's own limit
 /// begins with the first byte of an HTTP/1 request, and does not bound a client that sends none, or speaks HTTP/2.
-async fn close(mut requests: watch::Receiver<u32>, stop: &mut watch::Receiver<bool>) {
+async fn close(mut requests: watch::Receiver<u32>, stop: &mut watch::Receiver<bool>, patience: Patience) {
     let idle = async {
-        let mut patience = HEADER_TIMEOUT;
+        let mut limit = patience.headers;
         while requests.wait_for(|&running| running == 0).await.is_ok() {
-            match tokio::time::timeout(patience, requests.changed()).await {
-                Ok(Ok(())) => patience = IDLE_TIMEOUT,
+            match tokio::time::timeout(limit, requests.changed()).await {
+                Ok(Ok(())) => limit = patience.idle,
                 // Nothing asks any more, as the connection itself has ended.
                 Ok(Err(_)) => break,
                 Err(_) => return,
@@ -204,6 +210,7 @@ async fn close(mut requests: watch::Receiver<u32>, stop: &mut watch::Receiver<bo
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -220,12 +227,15 @@ mod tests {
         }
     }
 
+    fn peer() -> Peer {
+        Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None }
+    }
+
     /// What a connection that sent `bytes` hears, and after how long it is closed. Time does not pass by itself here.
     async fn talk(bytes: &[u8], answers_after: Duration) -> (Vec<u8>, Duration) {
         let (mut client, stream) = tokio::io::duplex(64 * 1024);
         let (_never, stop) = watch::channel(false);
-        let peer = Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None };
-        tokio::spawn(http(stream, peer, Arc::new(Slow(answers_after)), stop));
+        tokio::spawn(http(stream, peer(), Arc::new(Slow(answers_after)), stop, PATIENCE));
         let began = tokio::time::Instant::now();
         client.write_all(bytes).await.unwrap();
         let mut heard = Vec::new();
@@ -238,14 +248,43 @@ mod tests {
         let unfinished = [PREFACE, b"\0\0\x01\x01\0\0\0\0\x01\x82"].concat();
         for bytes in [b"".as_slice(), b"PRI * HT", b"GET / HTTP/1.1\r\nHost: a\r\n", PREFACE, &unfinished] {
             let (_, open) = talk(bytes, Duration::ZERO).await;
-            assert!(open <= HEADER_TIMEOUT + DRAIN_TIMEOUT + Duration::from_secs(1), "{bytes:?} {open:?}");
+            assert!(open <= PATIENCE.headers + DRAIN_TIMEOUT + Duration::from_secs(1), "{bytes:?} {open:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_takes_long_is_waited_for() {
-        let (heard, open) = talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", HEADER_TIMEOUT * 3).await;
+        let (heard, open) = talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", PATIENCE.headers * 3).await;
         assert!(heard.ends_with(b"done"), "{heard:?}");
-        assert!(open >= HEADER_TIMEOUT * 3, "{open:?}");
+        assert!(open >= PATIENCE.headers * 3, "{open:?}");
+    }
+
+    /// Asks once over HTTP/2 in real time, with a handler that takes `answers_after`, and waits until the server closes.
+    async fn ask_once(answers_after: Duration, patience: Patience) -> Bytes {
+        let (client, stream) = tokio::io::duplex(64 * 1024);
+        let (_never, stop) = watch::channel(false);
+        tokio::spawn(http(stream, peer(), Arc::new(Slow(answers_after)), stop, patience));
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(client)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get("http://a/").body(Full::<Bytes>::default()).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        // The client would keep the connection: that it ends is the server's doing.
+        connection.await.unwrap().unwrap();
+        drop(sender);
+        body
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_asks_nothing_more_after_its_request_is_closed() {
+        let short = Patience { headers: Duration::from_secs(3_600), idle: Duration::from_millis(50) };
+        assert_eq!(ask_once(Duration::ZERO, short).await, "done");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_longer_than_connections_may_idle_is_answered_first() {
+        let short = Patience { headers: Duration::from_millis(50), idle: Duration::from_millis(50) };
+        assert_eq!(ask_once(Duration::from_millis(500), short).await, "done");
     }
 }
