@@ -6,6 +6,7 @@
 
 pub mod api;
 mod aws_auth_watch;
+pub mod body;
 pub mod bootstrap;
 pub mod change;
 mod cluster_record;

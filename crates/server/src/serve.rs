@@ -12,8 +12,9 @@ use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use tokio::sync::watch;
 
-use crate::api::Api;
+use crate::api::{self, Api};
 use crate::aws_auth_watch::follow_all;
+use crate::body::BodyReader;
 use crate::bootstrap::{ensure_account, make_folder, session_key};
 use crate::config::{Config, IdentityProvider};
 use crate::engine::Engine;
@@ -22,7 +23,7 @@ use crate::listener::{bind, serve};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
 use crate::view::UnknownPrincipals;
-use crate::webhook::Webhooks;
+use crate::webhook::{self, Webhooks};
 use crate::webhook_tls::{keep_fresh, webhook_tls};
 
 /// Where the server listens, once it does.
@@ -67,8 +68,12 @@ pub async fn run(
     let metrics = Arc::<Metrics>::default();
     let verifier = Arc::new(verifier(&config, &metrics)?);
 
-    let api_handler =
-        Arc::new(Api { engine: Arc::clone(&engine), sessions: Arc::clone(&sessions), metrics: Arc::clone(&metrics) });
+    let api_handler = Arc::new(Api {
+        engine: Arc::clone(&engine),
+        sessions: Arc::clone(&sessions),
+        metrics: Arc::clone(&metrics),
+        bodies: BodyReader::new(api::MAX_BODY),
+    });
     let webhook_handler = Arc::new(Webhooks {
         engine: Arc::clone(&engine),
         sessions,
@@ -76,6 +81,7 @@ pub async fn run(
         client_auth: config.client_auth,
         metrics: Arc::clone(&metrics),
         clock: jiff::Timestamp::now,
+        bodies: BodyReader::new(webhook::MAX_BODY),
     });
     let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics });
     started(addresses);

@@ -26,12 +26,13 @@ use common::{Server, config};
 use doorward_core::partition::Partition;
 use doorward_identity::aws::{AwsConfig, AwsProvider, Reply, StaticCredentials, Transport, TransportError};
 use doorward_identity::{SessionKey, Verifier};
+use doorward_server::body::BodyReader;
 use doorward_server::engine::Engine;
 use doorward_server::listener::{bind, serve};
 use doorward_server::metrics::Metrics;
 use doorward_server::ops::Ops;
 use doorward_server::view::{Limits, UnknownPrincipals};
-use doorward_server::webhook::{ClientAuth, Webhooks};
+use doorward_server::webhook::{ClientAuth, MAX_BODY, Webhooks};
 use doorward_server::{Config, IdentityProvider};
 use doorward_sigv4::{Credentials, PayloadHash, Presented, Request, SecretKey, Window};
 use doorward_store::{SqliteOptions, SqliteStore};
@@ -151,6 +152,7 @@ impl Fate {
             client_auth: ClientAuth::Off,
             metrics: Arc::clone(&metrics),
             clock: now,
+            bodies: BodyReader::new(MAX_BODY),
         };
         let ops = Ops { engine: Arc::clone(engine), verifier, metrics };
         let (stop, stopped) = watch::channel(false);

@@ -1,7 +1,6 @@
 //! From an HTTP request to an operation: read, find the service, authenticate, ask whether the caller may, run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_identity::authenticate::{AuthError, authenticate_presented};
@@ -9,13 +8,14 @@ use doorward_identity::caller::Caller;
 use doorward_identity::session::SessionKey;
 use doorward_sigv4::{PayloadHash, Presented, Request as SignedRequest};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming as HyperBody;
 use jiff::Timestamp;
 
 use super::error::ApiError;
 use super::http::{Answer, Incoming};
 use super::query_services;
+use crate::body::{BodyError, BodyReader, HeldBody};
 use crate::bootstrap::random;
 use crate::eks::{self, Call};
 use crate::engine::{Engine, Event};
@@ -24,11 +24,8 @@ use crate::metrics::Metrics;
 use crate::own;
 use crate::view::View;
 
-/// No request of the services comes near this.
-const MAX_BODY: usize = 1024 * 1024;
-
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest body, in bytes. No request of the services comes near this.
+pub const MAX_BODY: usize = 1024 * 1024;
 
 /// Answers the API address.
 pub struct Api {
@@ -38,6 +35,8 @@ pub struct Api {
     pub sessions: Arc<SessionKey>,
     /// Counts calls.
     pub metrics: Arc<Metrics>,
+    /// Reads bodies.
+    pub bodies: BodyReader,
 }
 
 impl Handler for Api {
@@ -50,9 +49,11 @@ impl Handler for Api {
                 return Answer::json_error(&unavailable(), None).into_response("");
             }
         };
-        let answer = match read(request).await {
-            Ok(incoming) if incoming.path == "/" => query_services::answer(&self, &incoming, now, &request_id).await,
-            Ok(incoming) => self.json_service(&incoming, now, &request_id).await,
+        let answer = match self.read(request).await {
+            Ok((incoming, _held)) if incoming.path == "/" => {
+                query_services::answer(&self, &incoming, now, &request_id).await
+            }
+            Ok((incoming, _held)) => self.json_service(&incoming, now, &request_id).await,
             Err(error) => Answer::json_error(&error, None),
         };
         self.metrics.api_call(answer.error_type.unwrap_or("ok"));
@@ -128,6 +129,20 @@ impl Api {
             routed.run(&view, &call)?.0
         };
         Ok(Answer::json(&body))
+    }
+
+    /// Reads a request with its body, which counts for as long as the second is kept.
+    async fn read(&self, request: Request<HyperBody>) -> Result<(Incoming, HeldBody), ApiError> {
+        let (parts, body) = request.into_parts();
+        let held = self.bodies.read(body).await.map_err(unread)?;
+        let incoming = Incoming {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+            body: held.bytes.clone(),
+        };
+        Ok((incoming, held))
     }
 
     /// The service that a request says it was signed for; not to be believed before the signature was verified.
@@ -232,30 +247,20 @@ fn json_auth_error(error: AuthError) -> ApiError {
     ApiError::new(code, StatusCode::FORBIDDEN, message)
 }
 
-/// Reads a request with its body.
-async fn read(request: Request<HyperBody>) -> Result<Incoming, ApiError> {
-    let (parts, body) = request.into_parts();
-    let too_large = |_| {
-        ApiError::new(
-            "RequestEntityTooLargeException",
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body could not be read, or is larger than 1 MiB",
-        )
+fn unread(error: BodyError) -> ApiError {
+    let (code, status, message) = match error {
+        BodyError::TooLong => {
+            ("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB")
+        }
+        BodyError::Unreadable => ("SerializationException", StatusCode::BAD_REQUEST, "The body could not be read"),
+        BodyError::Late => ("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
+        BodyError::Busy => (
+            "ThrottlingException",
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many large requests are being read, try again in a moment",
+        ),
     };
-    let late =
-        |_| ApiError::new("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT, "The body did not come in time");
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect())
-        .await
-        .map_err(late)?
-        .map_err(too_large)?
-        .to_bytes();
-    Ok(Incoming {
-        method: parts.method,
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: parts.headers,
-        body,
-    })
+    ApiError::new(code, status, message)
 }
 
 fn unavailable() -> ApiError {

@@ -5,7 +5,7 @@ mod error;
 mod http;
 mod query_services;
 
-pub use entry::Api;
+pub use entry::{Api, MAX_BODY};
 pub use error::ApiError;
 pub use http::{Answer, Incoming};
 

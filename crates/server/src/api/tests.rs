@@ -17,6 +17,7 @@ use secrecy::ExposeSecret as _;
 use super::entry::Api;
 use super::http::Incoming;
 use super::query_services;
+use crate::body::BodyReader;
 use crate::change::Change;
 use crate::engine::{Engine, Event};
 use crate::error::WriteError;
@@ -55,7 +56,12 @@ async fn server(folder: &std::path::Path) -> (Arc<Api>, Credentials) {
     let key = view.directory.access_keys_of(view.directory.user(account(), USER).unwrap()).next().unwrap().clone();
     let secret = SecretKey::new(key.secret.expose_secret().to_owned());
     let sessions = Arc::new(SessionKey::from_bytes([1; 32]));
-    let api = Arc::new(Api { engine, sessions, metrics: Arc::new(Metrics::default()) });
+    let api = Arc::new(Api {
+        engine,
+        sessions,
+        metrics: Arc::new(Metrics::default()),
+        bodies: BodyReader::new(super::MAX_BODY),
+    });
     (api, Credentials::new(key.id.clone(), secret, None).unwrap())
 }
 

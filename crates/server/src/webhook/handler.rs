@@ -2,30 +2,28 @@
 //! each with a status of its own, before anything is decided.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use doorward_core::cluster_name::ClusterName;
 use doorward_identity::Verifier;
 use doorward_identity::session::SessionKey;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::answer::{Refused, answer_subject_access_review, answer_token_review};
 use super::authenticate::Prover;
 use super::client::is_api_server_of;
+use crate::body::{BodyError, BodyReader};
 use crate::engine::Engine;
 use crate::listener::{Handler, Peer};
 use crate::metrics::Metrics;
 use crate::view::View;
 
-/// No TokenReview or SubjectAccessReview of a real API server comes near this; a token has at most 16 KiB.
-const MAX_BODY: usize = 256 * 1024;
-
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest body, in bytes. No TokenReview or SubjectAccessReview of a real API server comes near this; a token has at
+/// most 16 KiB.
+pub const MAX_BODY: usize = 256 * 1024;
 
 /// Whether API servers have to show a client certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +48,8 @@ pub struct Webhooks {
     pub metrics: Arc<Metrics>,
     /// Tells the time by which tokens are judged.
     pub clock: fn() -> Timestamp,
+    /// Reads bodies.
+    pub bodies: BodyReader,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,16 +85,10 @@ impl Webhooks {
         if !is_json(&request) {
             return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected the media type application/json"));
         }
-        let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), MAX_BODY).collect())
-            .await
-            .map_err(|_| refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))?
-            .map_err(|_| {
-                refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body could not be read, or is larger than 256 KiB")
-            })?
-            .to_bytes();
+        let body = self.bodies.read(request.into_body()).await.map_err(unread)?;
         match hook {
-            Hook::Authenticate => self.authenticate(&name, &body).await,
-            Hook::Authorize => self.authorize(&self.engine.view(), &name, &body),
+            Hook::Authenticate => self.authenticate(&name, &body.bytes).await,
+            Hook::Authorize => self.authorize(&self.engine.view(), &name, &body.bytes),
         }
     }
 
@@ -131,6 +125,15 @@ fn is_json(request: &Request<Incoming>) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = value.and_then(|value| value.split(';').next()).map(str::trim);
     media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
+}
+
+fn unread(error: BodyError) -> Refused {
+    match error {
+        BodyError::TooLong => refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 256 KiB"),
+        BodyError::Unreadable => refuse(StatusCode::BAD_REQUEST, "the body could not be read"),
+        BodyError::Late => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+        BodyError::Busy => refuse(StatusCode::TOO_MANY_REQUESTS, "too many large reviews are being read"),
+    }
 }
 
 fn refuse(status: StatusCode, message: &str) -> Refused {

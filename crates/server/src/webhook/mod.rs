@@ -13,4 +13,4 @@ mod token_review;
 
 pub use answer::{Answered, Refused, answer_subject_access_review, answer_token_review};
 pub use authenticate::Prover;
-pub use handler::{ClientAuth, Webhooks};
+pub use handler::{ClientAuth, MAX_BODY, Webhooks};
