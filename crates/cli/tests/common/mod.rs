@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex};
 
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
 use jiff::Timestamp;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
+use tokio_rustls::rustls;
 
 /// A folder, with nothing of the caller's environment in the commands that run in it.
 pub(crate) struct Place {
@@ -230,4 +233,30 @@ pub(crate) fn registration() -> String {
         "authenticationMode": "API",
     })
     .to_string()
+}
+
+/// Posts a review to a webhook of a server that asks for no client certificate; status and body.
+pub(crate) fn webhook_post(server: &Server, ca: &[u8], path: &str, body: &str) -> (u16, String) {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca).map(Result::unwrap));
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(tls), name).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(&server.webhook).unwrap());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: doorward\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // Whether TLS was closed by the book is of no interest here.
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8(answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
 }

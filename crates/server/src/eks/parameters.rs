@@ -51,8 +51,26 @@ pub(crate) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // As text, because the reader does not look into values that it passes over.
     let text = std::str::from_utf8(body).map_err(|_| ApiError::serialization("The body is not UTF-8"))?;
     let text = if text.is_empty() { "{}" } else { text };
-    serde_json::from_str(text)
-        .map_err(|error| ApiError::serialization(format!("The body is not what this operation takes: {error}")))
+    serde_json::from_str(text).map_err(|error| {
+        let problem = without_values(&error.to_string());
+        ApiError::serialization(format!("The body is not what this operation takes: {problem}"))
+    })
+}
+
+/// What the reader says, without the text that it found where something else should stand. Refusals are logged, and
+/// somebody may have put a kubeconfig there.
+fn without_values(problem: &str) -> String {
+    for (before, value, after) in [
+        (": string ", '"', "\", expected "),
+        ("unknown variant ", '`', "`, expected "),
+        ("unknown variant ", '`', "`, there "),
+    ] {
+        let found = problem.split_once(&format!("{before}{value}")).zip(problem.rsplit_once(after));
+        if let Some(((start, _), (_, rest))) = found {
+            return format!("{start}{before}`…`{}{rest}", after.get(1..).unwrap_or_default());
+        }
+    }
+    problem.to_owned()
 }
 
 /// The query's parameters, each decoded.
@@ -81,4 +99,47 @@ pub(crate) fn single<'a>(query: &'a [(String, String)], name: &str) -> Result<Op
 pub(crate) fn fingerprint(token: &str, content: &str) -> String {
     let digest = Sha256::new().chain_update(token.len().to_be_bytes()).chain_update(token).chain_update(content);
     URL_SAFE_NO_PAD.encode(digest.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Asked {
+        #[serde(default)]
+        _tags: BTreeMap<String, String>,
+        #[serde(default)]
+        _mode: Option<Mode>,
+        #[serde(default)]
+        _one: Option<One>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum Mode {
+        A,
+        B,
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum One {
+        A,
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_refused_without_what_it_holds() {
+        for (text, words) in [
+            (r#"{"tags": "s3cr3t, expected \" s3cr3t"}"#, "invalid type: string `…`, expected a map at line 1"),
+            (r#"{"mode": "s3cr3t"}"#, "unknown variant `…`, expected `A` or `B` at line 1"),
+            (r#"{"one": "s3cr3t"}"#, "unknown variant `…`, expected `A` at line 1"),
+            (r#"{"tagz": "s3cr3t"}"#, "unknown field `tagz`, expected one of"),
+            (r#"{"tags": {"a": ["s3cr3t"]}}"#, "invalid type: sequence, expected a string"),
+        ] {
+            let message = super::body::<Asked>(text.as_bytes()).unwrap_err().message;
+            assert!(message.contains(words) && !message.contains("s3cr3t"), "{text}: {message}");
+        }
+    }
 }
