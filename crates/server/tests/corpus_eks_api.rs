@@ -15,7 +15,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::Server;
+use common::{Server, assert_holds};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -115,24 +115,4 @@ fn expand(call: &str, remembered: &str) -> String {
         rest = after;
     }
     out + rest
-}
-
-/// Everything that is expected is there; objects may have more. `"*"` is anything at all.
-fn assert_holds(expected: &Value, actual: &Value, place: &str) {
-    match (expected, actual) {
-        (Value::String(any), actual) if any == "*" => assert!(!actual.is_null(), "{place}: nothing there"),
-        (Value::Object(expected), Value::Object(actual)) => {
-            for (key, value) in expected {
-                let found = actual.get(key).unwrap_or(&Value::Null);
-                assert_holds(value, found, &format!("{place}: {key}"));
-            }
-        }
-        (Value::Array(expected), Value::Array(actual)) => {
-            assert_eq!(expected.len(), actual.len(), "{place}: {actual:?}");
-            for (number, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-                assert_holds(expected, actual, &format!("{place}[{number}]"));
-            }
-        }
-        (expected, actual) => assert_eq!(expected, actual, "{place}"),
-    }
 }

@@ -239,3 +239,23 @@ async fn read(response: http::Response<hyper::body::Incoming>) -> Response {
         text: String::from_utf8(bytes.to_vec()).unwrap(),
     }
 }
+
+/// Everything that is expected is there; objects may have more. `"*"` is anything at all.
+pub fn assert_holds(expected: &Value, actual: &Value, place: &str) {
+    match (expected, actual) {
+        (Value::String(any), actual) if any == "*" => assert!(!actual.is_null(), "{place}: nothing there"),
+        (Value::Object(expected), Value::Object(actual)) => {
+            for (key, value) in expected {
+                let found = actual.get(key).unwrap_or(&Value::Null);
+                assert_holds(value, found, &format!("{place}: {key}"));
+            }
+        }
+        (Value::Array(expected), Value::Array(actual)) => {
+            assert_eq!(expected.len(), actual.len(), "{place}: {actual:?}");
+            for (number, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+                assert_holds(expected, actual, &format!("{place}[{number}]"));
+            }
+        }
+        (expected, actual) => assert_eq!(expected, actual, "{place}"),
+    }
+}

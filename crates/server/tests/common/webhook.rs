@@ -16,7 +16,17 @@ use tokio_rustls::TlsConnector;
 
 use super::Server;
 
-/// Calls a webhook with the certificate of a cluster's API server, or with none.
+/// A call of a webhook.
+pub struct Posted<'a> {
+    /// The cluster whose API server's certificate is shown, if any is.
+    pub certificate_of: Option<&'a str>,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub content_type: &'a str,
+    pub body: &'a str,
+}
+
+/// Posts to a webhook with the certificate of a cluster's API server, or with none.
 pub async fn post(
     server: &Server,
     data_dir: &Path,
@@ -25,6 +35,12 @@ pub async fn post(
     content_type: &str,
     body: &str,
 ) -> Result<(u16, String), String> {
+    send(server, data_dir, &Posted { certificate_of, method: "POST", path, content_type, body }).await
+}
+
+/// Calls a webhook.
+pub async fn send(server: &Server, data_dir: &Path, posted: &Posted<'_>) -> Result<(u16, String), String> {
+    let Posted { certificate_of, method, path, content_type, body } = *posted;
     let pki = Pki::open(data_dir, Timestamp::now()).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(pki.ca_der().unwrap()).unwrap();
@@ -47,7 +63,9 @@ pub async fn post(
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     tokio::spawn(connection);
-    let request = http::Request::post(path)
+    let request = http::Request::builder()
+        .method(method)
+        .uri(path)
         .header("host", "doorward")
         .header("content-type", content_type)
         .body(Full::new(Bytes::from(body.to_owned())))
