@@ -86,3 +86,11 @@ pub enum WriteError {
     #[error("`{0}` was changed by another server in between")]
     Conflict(Key),
 }
+
+impl WriteError {
+    /// Whether what was asked for is larger than can be kept: then it is the caller's mistake, and trying again is no
+    /// use.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Document(DocumentError::TooLarge(_)))
+    }
+}

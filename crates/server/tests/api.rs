@@ -226,6 +226,55 @@ async fn a_cluster_has_no_more_entries_than_it_may() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_to_be_kept_is_the_callers_mistake_and_what_is_kept_can_be_changed() {
+    let (_folder, server) = start().await;
+    server.register("demo", "API").await;
+    let arn = server.create_role("/", "dev").await;
+    let entries = "/clusters/demo/access-entries";
+    let entry = format!("{entries}/{}", encode(&arn));
+    let groups = |count: usize| (0..count).map(|at| format!("{at:0>250}")).collect::<Vec<_>>();
+    let limit = (400, Some("ResourceLimitExceededException"));
+    let outcome = async |method: &str, path: &str, body: Value| {
+        let response = server.call(method, path, &body.to_string()).await;
+        assert!(response.text.len() < 512 * 1024);
+        (response.status, response.error_type)
+    };
+    let (status, error) =
+        outcome("POST", entries, json!({ "principalArn": arn, "kubernetesGroups": groups(1_600) })).await;
+    assert_eq!((status, error.as_deref()), limit);
+    // As large as may be, and that again in its place.
+    for (path, body) in [
+        (entries, json!({ "principalArn": arn, "kubernetesGroups": groups(1_500) })),
+        (&entry, json!({ "kubernetesGroups": groups(1_499) })),
+    ] {
+        assert_eq!(outcome("POST", path, body).await, (200, None));
+    }
+    let (status, error) = outcome("POST", &entry, json!({ "kubernetesGroups": groups(1_600) })).await;
+    assert_eq!((status, error.as_deref()), limit);
+    let namespaces: Vec<_> = (0..1_000).map(|at| format!("n{at:0>50}")).collect();
+    let scope = json!({ "type": "namespace", "namespaces": namespaces });
+    let body =
+        json!({ "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", "accessScope": scope });
+    let (status, error) = outcome("POST", &format!("{entry}/access-policies"), body.clone()).await;
+    assert_eq!((status, error.as_deref()), limit);
+    assert_eq!(outcome("POST", &entry, json!({ "kubernetesGroups": [] })).await, (200, None));
+    assert_eq!(outcome("POST", &format!("{entry}/access-policies"), body).await, (200, None));
+    assert_eq!(outcome("DELETE", &entry, Value::Null).await, (200, None));
+    // A cluster's record is bounded by its registration.
+    for (member, value) in [
+        ("certificateAuthority", json!("x".repeat(200_000))),
+        ("tags", json!({ "large": "x".repeat(300) })),
+        ("tags", json!({ "aws:x": "x" })),
+    ] {
+        let mut registration: Value = serde_json::from_str(&common::registration("API")).unwrap();
+        registration[member] = value;
+        let (status, error) = outcome("PUT", "/doorward/v1/clusters/large", registration).await;
+        assert_eq!((status, error.as_deref()), (400, Some("InvalidParameterException")), "{member}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_body_beyond_every_limit_is_refused() {
     let (_folder, server) = start().await;
     let body = "x".repeat(2 * 1024 * 1024);

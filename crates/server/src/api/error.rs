@@ -46,6 +46,11 @@ impl ApiError {
         Self::new("ResourceInUseException", StatusCode::CONFLICT, message)
     }
 
+    /// `ResourceLimitExceededException`, 400.
+    pub fn limit_exceeded(message: impl Into<String>) -> Self {
+        Self::new("ResourceLimitExceededException", StatusCode::BAD_REQUEST, message)
+    }
+
     /// `SerializationException`, 400: the body is not the JSON that the operation takes.
     pub fn serialization(message: impl Into<String>) -> Self {
         Self::new("SerializationException", StatusCode::BAD_REQUEST, message)
@@ -121,8 +126,11 @@ impl From<ModeTransitionError> for ApiError {
 }
 
 impl From<WriteError> for ApiError {
-    /// Nothing was changed; the client may try again.
+    /// Nothing was changed; the client may try again, unless what it asks for is too large.
     fn from(error: WriteError) -> Self {
+        if error.is_too_large() {
+            return Self::limit_exceeded(format!("The resource would be larger than can be kept: {error}"));
+        }
         tracing::error!(%error, "a change could not be stored");
         Self::new(
             "ServiceUnavailableException",

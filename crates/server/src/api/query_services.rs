@@ -16,8 +16,15 @@ use crate::view::View;
 use crate::{iam, sts};
 
 impl From<WriteError> for ApiError {
-    /// Nothing was changed; the client may try again.
+    /// Nothing was changed; the client may try again, unless what it asks for is too large.
     fn from(error: WriteError) -> Self {
+        if error.is_too_large() {
+            return Self::sender(
+                "LimitExceeded",
+                409,
+                format!("Cannot exceed quota for the size of an object: {error}"),
+            );
+        }
         tracing::error!(%error, "a change could not be stored");
         Self::internal()
     }

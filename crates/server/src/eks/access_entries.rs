@@ -28,17 +28,15 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str, create: &Creat
     }
     let max = view.limits.access_entries;
     if cluster.world.entry_count() >= max {
-        return Err(ApiError::new(
-            "ResourceLimitExceededException",
-            http::StatusCode::BAD_REQUEST,
-            format!("The maximum number of access entries per cluster ({max}) is reached"),
-        ));
+        return Err(ApiError::limit_exceeded(format!(
+            "The maximum number of access entries per cluster ({max}) is reached"
+        )));
     }
     let principal_id = principal_id(view, cluster, &request.principal_arn)?;
     let entry = AccessEntry::new(request, principal_id, call.new_id.to_owned(), call.now)?;
     let entry = AccessEntry { created_by: fingerprint, ..entry };
     let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
-    Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+    Ok((answer, vec![put(cluster, entry)?]))
 }
 
 /// The unique id of a principal. EKS takes no entry for one that does not exist; where the directory is not the one
@@ -69,7 +67,26 @@ pub(super) fn update(view: &View, call: &Call<'_>, cluster: &str, principal: &st
     let (cluster, entry) = find(view, cluster, principal)?;
     let entry = entry.updated(update, call.now)?;
     let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
-    Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+    Ok((answer, vec![put(cluster, entry)?]))
+}
+
+/// The largest entry, in bytes of JSON with its associations. The history keeps an entry as it was and as it becomes in
+/// one record of at most 1 MiB, and what is there must always be small enough to be changed or deleted.
+const MAX_ENTRY: usize = 384 * 1024;
+
+/// The change that keeps an entry.
+///
+/// # Errors
+/// If it has grown too large. EKS has no published quota for groups, policies or namespaces of an entry.
+pub(super) fn put(cluster: &ClusterView, entry: AccessEntry) -> Result<Change, ApiError> {
+    let size = serde_json::to_vec(&entry).map_or(usize::MAX, |json| json.len());
+    if size > MAX_ENTRY {
+        return Err(ApiError::limit_exceeded(format!(
+            "The access entry would have {size} bytes with its groups and associated access policies, the maximum is \
+             {MAX_ENTRY}"
+        )));
+    }
+    Ok(Change::PutEntry(cluster.record.name.clone(), Box::new(entry)))
 }
 
 pub(super) fn delete(view: &View, cluster: &str, principal: &str) -> Outcome {

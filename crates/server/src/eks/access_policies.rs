@@ -5,7 +5,7 @@ use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
 use doorward_core::partition::Partition;
 use serde_json::json;
 
-use super::access_entries::{find, with_token};
+use super::access_entries::{find, put, with_token};
 use super::page::Page;
 use super::parameters::query;
 use super::requests::Association;
@@ -35,7 +35,7 @@ pub(super) fn associate(
             "this access policy grants nothing here: AWS does not print its rules"
         );
     }
-    Ok((answer, vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+    Ok((answer, vec![put(cluster, entry)?]))
 }
 
 pub(super) fn disassociate(view: &View, cluster: &str, principal: &str, policy: &str) -> Outcome {

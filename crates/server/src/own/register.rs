@@ -1,7 +1,7 @@
 //! Registering a cluster that runs elsewhere, so that its access is managed here.
 
 use doorward_cluster::kubeconfig::stored::StoredKubeconfig;
-use doorward_core::access_entry::Tags;
+use doorward_core::access_entry::{Tags, merge_tags};
 use doorward_core::authentication_mode::AuthenticationMode;
 use doorward_core::principal::{PrincipalArn, PrincipalId};
 use doorward_identity::caller::{Caller, Identity};
@@ -66,6 +66,8 @@ pub(super) fn register(view: &View, call: &Call<'_>, name: &str, request: &Regis
             "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP",
         ));
     }
+    let tags =
+        merge_tags(&Tags::new(), request.tags).map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
     let (creator, creator_id) = creator(call.caller)?;
     let record = ClusterRecord {
         region: request.region.unwrap_or_else(|| call.region.to_owned()),
@@ -78,7 +80,7 @@ pub(super) fn register(view: &View, call: &Call<'_>, name: &str, request: &Regis
         bootstrap_creator_admin: bootstrap,
         creator,
         creator_id,
-        tags: request.tags,
+        tags,
         kubeconfig: request.kubeconfig,
         name: name.clone(),
     };
@@ -95,8 +97,15 @@ fn check_registration(request: &Registration) -> Result<(), ApiError> {
     if !request.endpoint.starts_with("https://") {
         return Err(ApiError::invalid_parameter("The endpoint must be an https:// URL"));
     }
-    if request.endpoint.len() > 2048 || request.version.len() > 32 || request.kubeconfig.len() > 256 * 1024 {
-        return Err(ApiError::invalid_parameter("The endpoint, the version or the kubeconfig is too long"));
+    let is_long = |text: &str| text.len() > 128 * 1024;
+    if request.endpoint.len() > 2048
+        || request.version.len() > 32
+        || is_long(&request.kubeconfig)
+        || is_long(&request.certificate_authority)
+    {
+        return Err(ApiError::invalid_parameter(
+            "The endpoint, the version, the certificate authority or the kubeconfig is too long",
+        ));
     }
     // Found out now rather than by the watch, when nobody is looking.
     StoredKubeconfig::from_secret(&request.kubeconfig.as_str().into())
