@@ -1,7 +1,7 @@
 //! `doorward serve` with `identity: aws` in its file, where AWS is another `doorward serve`: its STS really verifies
 //! signatures, and is reached over TLS with a bundle of certificates. Tokens are made by `doorward token`.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails here has found what it looks for")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here has found what it looks for")]
 
 mod common;
 
