@@ -461,7 +461,7 @@ async fn requests_that_are_taken_back_at_once_are_not_served_for_ever() {
 #[tokio::test]
 async fn hundreds_of_bodies_at_once_are_held_to_a_bound_and_small_requests_go_on() {
     let target = Target::start().await;
-    // Each asks for 2,000 times what a request needs and sends it, but for the last byte.
+    // Each sends as much as one body may have, but for the last byte.
     let head =
         format!("POST /clusters HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", 1024 * 1024);
     let mut held = Vec::new();

@@ -37,10 +37,8 @@ pub(super) fn warnings(environment: &Environment, known: &[String]) -> Vec<Strin
 
 /// What was probably meant. What all of them begin with makes none of them more alike.
 fn meant(name: &str, known: &[&str]) -> String {
-    let rest = |name: &'_ str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
-    let rests: Vec<String> = known.iter().map(|name| rest(name)).collect();
-    let rests: Vec<&str> = rests.iter().map(String::as_str).collect();
-    match nearest(&rest(name), &rests) {
+    let rests: Vec<&str> = known.iter().filter_map(|name| name.strip_prefix(PREFIX)).collect();
+    match nearest(name.strip_prefix(PREFIX).unwrap_or(name), &rests) {
         Some(rest) => format!("did you mean `{PREFIX}{rest}`?"),
         None => format!("known are `{}`", known.join("`, `")),
     }
