@@ -82,6 +82,11 @@ class Server:
         assert status == 200, answer
         return json.loads(answer)["cluster"]
 
+    def register_for_scenarios(self):
+        """The clusters that the scenarios of `eks.py` work on."""
+        for name, mode in (("demo", "API_AND_CONFIG_MAP"), ("modes", "CONFIG_MAP"), ("doomed", "API")):
+            self.register(name, mode)
+
     def raw(self, method, path, body="", service="eks", credentials=None, headers=None, url=None):
         """Any request at all, signed as botocore does. Gives status, headers and body."""
         credentials = credentials or self.administrator

@@ -8,7 +8,7 @@ import botocore.auth
 import botocore.credentials
 
 from . import eks_errors as said
-from .boto3_client import Caller
+from .caller import Caller
 from .recorder import Recorder
 from .server import ACCOUNT, Server, send
 
