@@ -108,7 +108,7 @@ def kubeconfigs(admin: AwsCaller, server: Server):
     environment.update((row["name"], row["value"]) for row in plugin["env"])
     code, out, err = admin.script(*plugin["args"], environment=environment)
     tally.equal((code, err), (0, ""), "get-token as kubectl runs it")
-    tally.equal(_review(server, json.loads(out)["status"]["token"])["status"].get("user", {}).get("username"),
+    tally.equal(review(server, json.loads(out)["status"]["token"])["status"].get("user", {}).get("username"),
                 oneself["username"], "who one is by a profile")
     tally.count()
 
@@ -137,7 +137,7 @@ def tokens(admin: AwsCaller, server: Server):
     for cluster, url, good in (("demo", server.url, True), ("other", server.url, False), ("Demo", server.url, False),
                                ("demo", admin.recorder.url, False), ("demo", "https://sts.example.com", False)):
         _, out, _ = admin.aws("eks", "get-token", "--cluster-name", cluster, AWS_ENDPOINT_URL=url)
-        status = _review(server, json.loads(out)["status"]["token"])["status"]
+        status = review(server, json.loads(out)["status"]["token"])["status"]
         tally.equal((status["authenticated"], bool(status.get("error"))), (good, not good), f"a token for {cluster} at {url}")
         tally.count(is_refusal=not good)
     refused = admin.aws("eks", "get-token", "--cluster-name", "demo", "--role-arn", f"{ROLE}missing")
@@ -171,11 +171,11 @@ def _user(admin, server, words):
     code, out, err = admin.aws(*words, AWS_ENDPOINT_URL=server.url)
     admin.tally.equal((code, err), (0, ""), " ".join(words))
     admin.tally.count()
-    return _review(server, json.loads(out)["status"]["token"])["status"]["user"]
+    return review(server, json.loads(out)["status"]["token"])["status"]["user"]
 
 
-def _review(server, token):
-    """What the webhook tells kube-apiserver of a token."""
+def review(server, token):
+    """What the webhook of the cluster `demo` tells kube-apiserver of a token."""
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
     context = ssl.create_default_context(cafile=server.folder / "data/pki/ca.crt")
     url = f"https://{server.webhook}/clusters/demo/authenticate"

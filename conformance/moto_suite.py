@@ -10,11 +10,11 @@ import os
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import botocore.auth
 import botocore.awsrequest
 
+from .cache import cache
 from .recorder import Recorder
 from .server import Server
 from .tally import Tally
@@ -79,8 +79,7 @@ class Adapter(Recorder):
 
 
 def run(doorward):
-    cache = Path(os.environ["DOORWARD_CACHE"])
-    python, source = cache / "moto/bin/python", cache / "moto/source"
+    python, source = cache() / "moto/bin/python", cache() / "moto/source"
     if not python.exists():
         return ["moto: not found (scripts/setup.sh moto installs it)"]
     tally, left_out = Tally("moto's tests"), {}
