@@ -119,6 +119,16 @@ impl PrincipalArn {
         Self { text: format!("{before}{}", self.name()).into(), name_at: self.path_at + 1, ..self.clone() }
     }
 
+    /// What callers are told apart by: the ARN in lower case, and for a role without its path. Names in IAM are unique
+    /// whatever their case, and a session does not say the role's path.
+    pub fn canonical_key(&self) -> String {
+        if self.kind == PrincipalKind::Role {
+            self.without_path().text.to_ascii_lowercase()
+        } else {
+            self.text.to_ascii_lowercase()
+        }
+    }
+
     /// Roles that an AWS service made for itself; EKS refuses entries for them.
     pub fn is_service_linked_role(&self) -> bool {
         self.kind == PrincipalKind::Role && self.path().starts_with("/aws-service-role/")

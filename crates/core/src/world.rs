@@ -9,7 +9,9 @@ use crate::access_entry::AccessEntry;
 use crate::access_policy::Catalogue;
 use crate::authentication_mode::AuthenticationMode;
 use crate::aws_auth::AwsAuth;
+use crate::directory::Directory;
 use crate::principal::{Principal, PrincipalArn, PrincipalId};
+use crate::rbac::Rbac;
 
 /// What decides access on one cluster.
 #[derive(Clone, Debug)]
@@ -26,6 +28,10 @@ pub struct World {
     /// entry can say it.
     creator: Option<PrincipalId>,
     catalogue: &'static Catalogue,
+    /// RBAC, where somebody read it: analysis needs it, the webhooks do not.
+    rbac: Arc<Rbac>,
+    /// What is known of IAM, likewise.
+    directory: Arc<Directory>,
 }
 
 impl World {
@@ -39,6 +45,8 @@ impl World {
             aws_auth: Arc::default(),
             creator: None,
             catalogue: Catalogue::built_in(),
+            rbac: Arc::default(),
+            directory: Arc::default(),
         }
     }
 
@@ -61,6 +69,28 @@ impl World {
     #[must_use]
     pub fn with_catalogue(&self, catalogue: &'static Catalogue) -> Self {
         Self { catalogue, ..self.clone() }
+    }
+
+    /// The RBAC objects; none where nobody read them.
+    pub fn rbac(&self) -> &Arc<Rbac> {
+        &self.rbac
+    }
+
+    /// The World with other RBAC objects.
+    #[must_use]
+    pub fn with_rbac(&self, rbac: Arc<Rbac>) -> Self {
+        Self { rbac, ..self.clone() }
+    }
+
+    /// What is known of IAM; nothing where nobody asked.
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// The World with another directory.
+    #[must_use]
+    pub fn with_directory(&self, directory: Arc<Directory>) -> Self {
+        Self { directory, ..self.clone() }
     }
 
     /// How many access entries there are, whether or not the mode uses them.
@@ -194,14 +224,8 @@ fn release<K: Clone + Eq + std::hash::Hash>(index: &mut imbl::HashMap<K, Claims>
     }
 }
 
-/// Names in IAM are unique whatever their case, and a session does not say the role's path.
 fn canonical_key(principal: &PrincipalArn) -> Box<str> {
-    let comparable = if principal.kind() == crate::principal::PrincipalKind::Role {
-        principal.without_path()
-    } else {
-        principal.clone()
-    };
-    comparable.as_str().to_ascii_lowercase().into_boxed_str()
+    principal.canonical_key().into_boxed_str()
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
-//! Kubernetes role-based access control: what is asked of the API server, and which rule covers it.
+//! Kubernetes role-based access control: what is asked of the API server, which rule covers it, and the objects that
+//! bind rules to people.
 
 mod attributes;
+mod objects;
 mod rule;
 
 pub use attributes::{Attributes, NonResourceAttributes, ResourceAttributes};
+pub use objects::{Binding, BindingSubject, BoundRole, Rbac, RbacError, Role, RoleRef, service_account_username};
 pub use rule::PolicyRule;
