@@ -7,10 +7,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import boto3_suite
+from . import awscli_suite, boto3_suite, moto_suite, rust_suite, terraform_suite
 from .tally import table
 
-CLIENTS = {"boto3": boto3_suite.run}
+CLIENTS = {
+    "boto3": boto3_suite.run,
+    "awscli": awscli_suite.run,
+    "rust": rust_suite.run,
+    "terraform": terraform_suite.run,
+    "moto": moto_suite.run,
+}
 
 
 def main():

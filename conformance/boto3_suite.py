@@ -1,7 +1,7 @@
 """boto3: every operation of EKS, STS and IAM that is served, and every error."""
 
-from . import boto3_directory, boto3_eks, signatures
-from .boto3_client import Caller
+from . import directory, eks, signatures
+from .boto3_client import Boto3Caller
 from .recorder import Recorder
 from .server import Server
 from .tally import Tally
@@ -10,17 +10,15 @@ from .tally import Tally
 def run(doorward):
     tally = Tally("boto3")
     with Server(doorward) as server:
-        for name, mode in (("demo", "API_AND_CONFIG_MAP"), ("modes", "CONFIG_MAP"), ("doomed", "API")):
-            server.register(name, mode)
+        server.register_for_scenarios()
         recorder = Recorder(server.api)
-        admin = Caller.of(tally, recorder.url, server.administrator)
-        for scenario in (*boto3_eks.SCENARIOS, *boto3_directory.SCENARIOS):
+        admin = Boto3Caller.of(tally, recorder.url, server.administrator)
+        for scenario in (*eks.SCENARIOS, *directory.SCENARIOS):
             tally.run(scenario, admin)
         tally.run(signatures.refusals, admin, server, recorder)
         tally.close(recorder)
         recorder.close()
-    # The entry of who registers the cluster counts.
     with Server(doorward, "--max-access-entries", "3") as server:
         server.register("demo", "API")
-        tally.run(boto3_eks.quota, server, tally)
+        tally.run(eks.quota, Boto3Caller.of(tally, server.url, server.administrator))
     return [tally]

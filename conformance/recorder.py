@@ -19,7 +19,7 @@ class Recorder:
     def __init__(self, server):
         self.exchanges = []
         """Pairs of an exchange and its verdict."""
-        recorder = self
+        self._server, recorder = server, self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -27,19 +27,10 @@ class Recorder:
 
             def forward(self):
                 length = int(self.headers.get("content-length") or 0)
-                body = self.rfile.read(length)
-                upstream = http.client.HTTPConnection(server, timeout=60)
-                upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for name, value in self.headers.items():
-                    if name.lower() not in _HOP_BY_HOP:
-                        upstream.putheader(name, value)
-                upstream.endheaders(body or None)
-                answer = upstream.getresponse()
-                content = answer.read()
-                upstream.close()
-                recorder.keep(self, body, answer, content)
-                self.send_response_only(answer.status)
-                for name, value in answer.getheaders():
+                headers = [(name, value) for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP]
+                status, headers, content = recorder.answer(self.command, self.path, headers, self.rfile.read(length))
+                self.send_response_only(status)
+                for name, value in headers:
                     if name.lower() not in _HOP_BY_HOP | {"content-length"}:
                         self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))
@@ -56,13 +47,22 @@ class Recorder:
         self.url = "http://127.0.0.1:%d" % self._listener.server_port
         threading.Thread(target=self._listener.serve_forever, daemon=True).start()
 
-    def keep(self, request, body, answer, content):
-        path, _, query = request.path.partition("?")
+    def answer(self, method, target, headers, body):
+        """Forwards a request and keeps the exchange. Gives status, headers and body of the answer."""
+        upstream = http.client.HTTPConnection(self._server, timeout=60)
+        upstream.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers:
+            upstream.putheader(name, value)
+        upstream.endheaders(body or None)
+        answer = upstream.getresponse()
+        content = answer.read()
+        upstream.close()
+        path, _, query = target.partition("?")
         exchange = model.Exchange(
-            method=request.command,
+            method=method,
             path=path,
             query=query,
-            request_headers={name.lower(): value for name, value in request.headers.items()},
+            request_headers={name.lower(): value for name, value in headers},
             request_body=body,
             status=answer.status,
             response_headers={name.lower(): value for name, value in answer.getheaders()},
@@ -74,6 +74,7 @@ class Recorder:
             # A check that cannot read an answer has found something, too.
             verdict = model.Verdict(problems=[f"the check failed: {error!r}"])
         self.exchanges.append((exchange, verdict))
+        return answer.status, answer.getheaders(), content
 
     def operations(self):
         """Which operations were called."""

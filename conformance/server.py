@@ -60,7 +60,14 @@ class Server:
         self._folder.cleanup()
 
     def register(self, name, mode, **more):
-        """Registers a cluster. Nobody answers at its endpoint, and nothing here needs an answer."""
+        """Registers a cluster."""
+        body = json.dumps(self.registration(mode, **more))
+        status, _, answer = self.raw("PUT", f"/doorward/v1/clusters/{name}", body, service="doorward")
+        assert status == 200, answer
+        return json.loads(answer)["cluster"]
+
+    def registration(self, mode, **more):
+        """What registers a cluster. Nobody answers at its endpoint, and nothing here needs an answer."""
         endpoint = "https://127.0.0.1:9"
         kubeconfig = {
             "apiVersion": "v1",
@@ -70,7 +77,7 @@ class Server:
             "contexts": [{"name": "doorward", "context": {"cluster": "c", "user": "u"}}],
             "users": [{"name": "u", "user": {"token": "t"}}],
         }
-        body = {
+        return {
             "endpoint": endpoint,
             "certificateAuthority": base64.b64encode((self.folder / "data/pki/ca.crt").read_bytes()).decode(),
             "version": "1.33",
@@ -78,9 +85,11 @@ class Server:
             "authenticationMode": mode,
             **more,
         }
-        status, _, answer = self.raw("PUT", f"/doorward/v1/clusters/{name}", json.dumps(body), service="doorward")
-        assert status == 200, answer
-        return json.loads(answer)["cluster"]
+
+    def register_for_scenarios(self):
+        """The clusters that the scenarios of `eks.py` work on."""
+        for name, mode in (("demo", "API_AND_CONFIG_MAP"), ("modes", "CONFIG_MAP"), ("doomed", "API")):
+            self.register(name, mode)
 
     def raw(self, method, path, body="", service="eks", credentials=None, headers=None, url=None):
         """Any request at all, signed as botocore does. Gives status, headers and body."""

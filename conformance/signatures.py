@@ -8,7 +8,7 @@ import botocore.auth
 import botocore.credentials
 
 from . import eks_errors as said
-from .boto3_client import Caller
+from .caller import Caller
 from .recorder import Recorder
 from .server import ACCOUNT, Server, send
 
@@ -74,7 +74,9 @@ def refusals(admin: Caller, server: Server, recorder: Recorder):
         expect(f"the body {body}", eks("POST", create, body), 400, "SerializationException")
     expect("an empty body", eks("POST", create), 400, "InvalidParameterException", said.PRINCIPAL_FORMAT)
     for method, path in (("GET", "/nothing"), ("PUT", "/clusters/demo"), ("POST", "/access-policies"), ("GET", "/clusters/demo/"),
-                         ("DELETE", create), ("GET", "/clusters/demo/access-entries/x/y")):
+                         ("DELETE", create), ("GET", "/clusters/demo/access-entries/x/y"), ("POST", "/clusters"),
+                         ("POST", "/cluster-registrations"), ("GET", "/clusters/demo/node-groups"), ("GET", "/clusters/demo/addons"),
+                         ("GET", "/clusters/demo/fargate-profiles"), ("GET", "/clusters/demo/pod-identity-associations")):
         expect(f"{method} {path}", eks(method, path), 404, "UnknownOperationException")
     expect("an ARN whose slashes are not encoded", eks("GET", f"{create}/arn:aws:iam::{ACCOUNT}:role/x"), 404, "UnknownOperationException")
     expect("an empty ARN", eks("GET", f"{create}/"), 400, "InvalidParameterException", said.PRINCIPAL_FORMAT)

@@ -51,9 +51,10 @@ class Tally:
 
     def close(self, recorder):
         """Takes over what a recorder saw."""
-        self.operations |= recorder.operations()
-        self.exchanges += sum(not verdict.problems for _, verdict in recorder.exchanges)
-        self.failures += [f"not as the service model says: {problem}" for problem in recorder.problems()]
+        with self._lock:
+            self.operations |= recorder.operations()
+            self.exchanges += sum(not verdict.problems for _, verdict in recorder.exchanges)
+            self.failures += [f"not as the service model says: {problem}" for problem in recorder.problems()]
 
 
 HEADER = ("client", "operations", "passed", "refused as EKS does", "exchanges as modelled", "failed")

@@ -141,3 +141,23 @@ path_without_cache() {
   for dir in $PATH; do [ "$dir" = "$BIN" ] || kept+=${kept:+:}$dir; done
   printf '%s' "$kept"
 }
+
+# create_venv DIR REQUIREMENTS: a virtual environment, made anew. Debian's python3 has no ensurepip unless python3-venv is
+# installed; pip itself can then fill an environment made without it, and virtualenv brings its own pip where that pip is
+# too old to.
+create_venv() {
+  local venv=$1 requirements=$2
+  command -v python3 >/dev/null || die "python3 is missing" "Install it: apt-get install python3 python3-pip"
+  rm -rf "$venv"
+  if python3 -c 'import ensurepip' 2>/dev/null; then
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$requirements"
+  elif python3 -m venv --without-pip "$venv" && python3 -m pip --python "$venv/bin/python" --version; then
+    python3 -m pip --python "$venv/bin/python" install --disable-pip-version-check -r "$requirements"
+  elif rm -rf "$venv" && python3 -m virtualenv "$venv"; then
+    "$venv/bin/python" -m pip install --disable-pip-version-check -r "$requirements"
+  else
+    die "python3 has neither ensurepip nor a recent pip nor virtualenv, so nothing can be installed from PyPI" \
+      "Install one of them: apt-get install python3-venv"
+  fi
+}

@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-bash scripts/setup.sh compiler aws
+bash scripts/setup.sh compiler aws moto
 cargo build --locked --release -p doorward-cli
 export PYTHONDONTWRITEBYTECODE=1
 "$CACHE/venv/bin/python" -m unittest conformance.test_model

@@ -19,19 +19,20 @@ SUITES=(
   "rbac|lab|only differential"
   "cli|cli|but end_to_end|conformance"
   "conformance|cli|only conformance"
+  "rust-sdk|conformance|all"
   "end-to-end|cli|only end_to_end"
   "fuzz|fuzz-targets|all"
 )
 
-# nextest is given a filter and not a package: cargo would choose other features of the dependencies for each package
-# and compile them again.
+# nextest is given a filter and the workspace, and not a package: cargo would choose other features of the dependencies
+# for each package and compile them again.
 run_nextest() {
   local filter="package(doorward-$1)"
   case $2 in
     only) filter+=" & binary(/^($3)/)" ;;
     but) filter+=" & not binary(/^($3)/)" ;;
   esac
-  cargo nextest run --locked --no-fail-fast --no-tests=pass --color never -E "$filter"
+  cargo nextest run --locked --workspace --no-fail-fast --no-tests=pass --color never -E "$filter"
 }
 
 run_cargo_test() {
@@ -69,10 +70,10 @@ printf 'building …\n'
 cargo build --locked
 if cargo nextest --version >/dev/null 2>&1; then
   runner=run_nextest
-  cargo nextest run --locked --no-run
+  cargo nextest run --locked --workspace --no-run
 else
   runner=run_cargo_test
-  cargo test --locked --no-run
+  cargo test --locked --workspace --no-run
 fi
 
 logs=${CARGO_TARGET_DIR:-target}/test-logs

@@ -42,3 +42,8 @@ fn the_check_against_the_service_models_fails_on_each_way_of_being_wrong() {
 fn boto3_is_answered_as_eks_iam_and_sts_answer_it() {
     client("boto3");
 }
+
+#[test]
+fn the_aws_cli_is_answered_as_eks_iam_and_sts_answer_it() {
+    client("awscli");
+}

@@ -1,1 +1,1 @@
-//! Real SDKs against a running server; not a default member.
+//! Real SDKs against a running server; not a default member. Everything is in `tests/`.

@@ -1,8 +1,8 @@
-"""Every operation of IAM and STS that is served, through boto3, with the errors that AWS documents of them."""
+"""Every operation of IAM and STS that is served, with the errors that AWS documents of them, through any client."""
 
 import json
 
-from .boto3_client import TRUST, Caller
+from .caller import TRUST, Caller
 from .server import ACCOUNT
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "eks:List*", "Resource": "*"}]}
@@ -26,8 +26,8 @@ def roles(admin: Caller):
     admin.refused("iam:CreateRole", *EXISTS, RoleName="CREW+=,.@_-", AssumeRolePolicyDocument=TRUST)
     tally.holds(made["Arn"] in [role["Arn"] for role in admin.ok("iam:ListRoles", PathPrefix="/team/")["Roles"]], "roles by path")
     names = [role["RoleName"] for role in admin.ok("iam:ListRoles", MaxItems=1000)["Roles"]]
-    pages = list(admin.client("iam").get_paginator("list_roles").paginate(PaginationConfig={"PageSize": 3}))
-    tally.equal([role["RoleName"] for page in pages for role in page["Roles"]], names, "roles over pages")
+    pages = admin.pages("iam:ListRoles", "Roles", 3)
+    tally.equal([role["RoleName"] for page in pages for role in page], names, "roles over pages")
     tally.equal(admin.ok("iam:UpdateRole", **one, Description="Crew", MaxSessionDuration=3600), {}, "the answer to an update")
     changed = admin.ok("iam:UpdateRoleDescription", **one, Description="The crew")["Role"]
     tally.equal((changed["Description"], changed["MaxSessionDuration"]), ("The crew", 3600), "a role updated")
@@ -109,8 +109,8 @@ def users(admin: Caller):
     rows = admin.ok("iam:ListUsers", PathPrefix="/div/")["Users"]
     tally.holds("bob" in [user["UserName"] for user in rows], "users by path")
     everybody = [user["UserName"] for user in admin.ok("iam:ListUsers")["Users"]]
-    pages = list(admin.client("iam").get_paginator("list_users").paginate(PaginationConfig={"PageSize": 1}))
-    tally.equal([user["UserName"] for page in pages for user in page["Users"]], everybody, "users over pages")
+    pages = admin.pages("iam:ListUsers", "Users", 1)
+    tally.equal([user["UserName"] for page in pages for user in page], everybody, "users over pages")
     policy = {**one, "PolicyName": "lists"}
     admin.ok("iam:PutUserPolicy", **policy, PolicyDocument=json.dumps(ALLOW))
     tally.equal(admin.ok("iam:GetUserPolicy", **policy), {**policy, "PolicyDocument": ALLOW}, "a user's policy")

@@ -1,10 +1,10 @@
-"""Every operation of EKS that is served, through boto3, with every error that is known of EKS."""
+"""Every operation of EKS that is served, with every error that is known of EKS, through any client."""
 
 import json
 import time
 
 from . import eks_errors as said
-from .boto3_client import Caller
+from .caller import Caller
 from .eks_errors import BAD, IN_USE_409, INVALID_REQUEST, MISSING
 from .server import ACCOUNT
 
@@ -33,6 +33,7 @@ def entries(admin: Caller):
         tally.equal(entry["accessEntryArn"].rsplit("/", 1)[0],
                     f"arn:aws:eks:us-west-2:{ACCOUNT}:access-entry/demo/role/{ACCOUNT}/{name}", "the entry's own ARN")
         tally.holds(abs(entry["createdAt"].timestamp() - time.time()) < 60, "createdAt is now")
+        tally.equal(entry["modifiedAt"], entry["createdAt"], "modifiedAt of a new entry")
     made = admin.ok("eks:CreateAccessEntry", clusterName="demo", principalArn=alice, username="alice",
                     kubernetesGroups=["b", "a"], tags={"k": "v"}, type="STANDARD", clientRequestToken="one")
     tally.equal(set(made["accessEntry"]["kubernetesGroups"]), {"a", "b"}, "the groups of a new entry")
@@ -47,10 +48,12 @@ def entries(admin: Caller):
     listed = admin.ok("eks:ListAccessEntries", clusterName="demo")["accessEntries"]
     tally.equal(listed, sorted(listed), "the order of the list")
     tally.holds(set(listed) >= {alice, *arns.values()}, "all are listed")
-    paginator = admin.client("eks").get_paginator("list_access_entries")
-    pages = list(paginator.paginate(clusterName="demo", PaginationConfig={"PageSize": 2}))
-    tally.equal([arn for page in pages for arn in page["accessEntries"]], listed, "the list over pages")
-    tally.holds(all(len(page["accessEntries"]) <= 2 for page in pages), "no page is too long")
+    page = admin.ok("eks:ListAccessEntries", clusterName="demo", maxResults=4)
+    rest = admin.ok("eks:ListAccessEntries", clusterName="demo", maxResults=4, nextToken=page["nextToken"])
+    tally.equal((page["accessEntries"], rest), (listed[:4], {"accessEntries": listed[4:]}), "two pages by hand, the last without a token")
+    pages = admin.pages("eks:ListAccessEntries", "accessEntries", 2, clusterName="demo")
+    tally.equal([arn for page in pages for arn in page], listed, "the list over pages")
+    tally.holds(all(len(page) <= 2 for page in pages), "no page is too long")
 
     changed = admin.ok("eks:UpdateAccessEntry", **one, username="team:{{SessionName}}")["accessEntry"]
     tally.equal((changed["username"], set(changed["kubernetesGroups"])), ("team:{{SessionName}}", {"a", "b"}),
@@ -58,7 +61,9 @@ def entries(admin: Caller):
     changed = admin.ok("eks:UpdateAccessEntry", **one, kubernetesGroups=[])["accessEntry"]
     tally.equal((changed["username"], changed["kubernetesGroups"]), ("team:{{SessionName}}", []), "an update to no groups")
     tally.holds(changed["modifiedAt"] > made["accessEntry"]["modifiedAt"], "modifiedAt moves")
-    tally.equal(changed["createdAt"], made["accessEntry"]["createdAt"], "createdAt after an update")
+    for name in ("createdAt", "accessEntryArn"):
+        tally.equal(changed[name], made["accessEntry"][name], f"{name} after an update")
+    tally.equal(admin.ok("eks:DescribeAccessEntry", **one)["accessEntry"], changed, "a changed entry described")
     changed = admin.ok("eks:UpdateAccessEntry", **one, kubernetesGroups=["x", "sts:y"], username="a:{{SessionNameRaw}}")
     tally.equal(set(changed["accessEntry"]["kubernetesGroups"]), {"x", "sts:y"}, "an update of both")
     # Terraform sends the default username back.
@@ -67,6 +72,8 @@ def entries(admin: Caller):
     admin.ok("eks:UpdateAccessEntry", clusterName="demo", principalArn=arns[0], kubernetesGroups=["g"], username=default)
 
     tally.equal(admin.ok("eks:DeleteAccessEntry", **one), {}, "the answer to a deletion")
+    left = admin.ok("eks:ListAccessEntries", clusterName="demo")["accessEntries"]
+    tally.equal(left, [arn for arn in listed if arn != alice], "the list without it")
     admin.refused("eks:DescribeAccessEntry", *MISSING, said.NO_ENTRY, **one)
     admin.refused("eks:UpdateAccessEntry", *MISSING, said.NO_ENTRY, **one, kubernetesGroups=[])
     admin.refused("eks:DeleteAccessEntry", *MISSING, said.NO_ENTRY, **one)
@@ -231,9 +238,8 @@ def policies(admin: Caller):
     listed = listed["associatedAccessPolicies"]
     tally.equal([row["policyArn"] for row in listed], [EDIT, VIEW], "the order of policies")
     tally.equal(listed[1], second, "an association listed")
-    pages = admin.client("eks").get_paginator("list_associated_access_policies")
-    pages = list(pages.paginate(**one, PaginationConfig={"PageSize": 1}))
-    tally.equal([page["associatedAccessPolicies"] for page in pages], [[row] for row in listed], "associations over pages")
+    pages = admin.pages("eks:ListAssociatedAccessPolicies", "associatedAccessPolicies", 1, **one)
+    tally.equal(pages, [[row] for row in listed], "associations over pages")
     for policy, found in ((VIEW, True), (EDIT, True), (f"{POLICY}AmazonEKSAdminPolicy", False)):
         rows = admin.ok("eks:ListAccessEntries", clusterName="demo", associatedPolicyArn=policy)["accessEntries"]
         tally.equal(arn in rows, found, f"entries with {policy}")
@@ -261,8 +267,8 @@ def catalogue(admin: Caller):
     tally.holds(all(row["arn"] == POLICY + row["name"] for row in rows), "the ARNs of policies")
     known = {f"AmazonEKS{name}Policy" for name in ("Admin", "AdminView", "ClusterAdmin", "Edit", "View")}
     tally.holds(known <= set(names) and len(names) == 33, f"the policies listed: {names}")
-    pages = list(admin.client("eks").get_paginator("list_access_policies").paginate(PaginationConfig={"PageSize": 7}))
-    tally.equal([row for page in pages for row in page["accessPolicies"]], rows, "the policies over pages")
+    pages = admin.pages("eks:ListAccessPolicies", "accessPolicies", 7)
+    tally.equal([row for page in pages for row in page], rows, "the policies over pages")
 
 
 def clusters(admin: Caller):
@@ -271,20 +277,20 @@ def clusters(admin: Caller):
     names = admin.ok("eks:ListClusters")["clusters"]
     tally.holds({"demo", "modes", "doomed"} <= set(names) and names == sorted(names), f"the clusters {names}")
     tally.equal(admin.ok("eks:ListClusters", include=["all"])["clusters"], names, "clusters with those registered")
-    pages = list(admin.client("eks").get_paginator("list_clusters").paginate(PaginationConfig={"PageSize": 1}))
-    tally.equal([name for page in pages for name in page["clusters"]], names, "the clusters over pages")
+    pages = admin.pages("eks:ListClusters", "clusters", 1)
+    tally.equal([name for page in pages for name in page], names, "the clusters over pages")
     cluster = admin.ok("eks:DescribeCluster", name="demo")["cluster"]
     tally.equal(cluster["arn"], f"arn:aws:eks:us-west-2:{ACCOUNT}:cluster/demo", "the cluster's ARN")
     tally.equal((cluster["status"], cluster["version"], cluster["endpoint"]), ("ACTIVE", "1.33", "https://127.0.0.1:9"),
                 "the cluster")
     tally.equal(cluster["accessConfig"]["authenticationMode"], "API_AND_CONFIG_MAP", "the cluster's mode")
     tally.holds(cluster["certificateAuthority"]["data"] and cluster["identity"]["oidc"]["issuer"], "what clients look at")
-    admin.client("eks").get_waiter("cluster_active").wait(name="demo")
+    admin.wait("cluster_active", name="demo")
     admin.ok("eks:CreateAccessEntry", clusterName="doomed", principalArn=admin.role("doomed"))
     gone = admin.ok("eks:DeleteCluster", name="doomed")["cluster"]
     tally.equal((gone["name"], gone["status"]), ("doomed", "DELETING"), "a cluster taken away")
     admin.refused("eks:DescribeCluster", *MISSING, said.NO_CLUSTER.format("doomed"), name="doomed")
-    admin.client("eks").get_waiter("cluster_deleted").wait(name="doomed")
+    admin.wait("cluster_deleted", name="doomed")
 
     versions = admin.ok("eks:DescribeClusterVersions")["clusterVersions"]
     tally.holds(versions and sum(version["defaultVersion"] for version in versions) == 1, "one version is the default")
@@ -292,8 +298,8 @@ def clusters(admin: Caller):
     tally.equal(default, [version for version in versions if version["defaultVersion"]], "the default version alone")
     some = admin.ok("eks:DescribeClusterVersions", clusterVersions=["1.33", "1.32"])["clusterVersions"]
     tally.equal({version["clusterVersion"] for version in some}, {"1.33", "1.32"}, "versions by name")
-    pages = list(admin.client("eks").get_paginator("describe_cluster_versions").paginate(PaginationConfig={"PageSize": 2}))
-    tally.equal([row for page in pages for row in page["clusterVersions"]], versions, "versions over pages")
+    pages = admin.pages("eks:DescribeClusterVersions", "clusterVersions", 2)
+    tally.equal([row for page in pages for row in page], versions, "versions over pages")
     standard = admin.ok("eks:DescribeClusterVersions", versionStatus="STANDARD_SUPPORT")["clusterVersions"]
     tally.equal(standard, [row for row in versions if row["versionStatus"] == "STANDARD_SUPPORT"], "versions by status")
 
@@ -337,8 +343,8 @@ def modes(admin: Caller):
                     "the mode afterwards")
         updates.append(update["id"])
     tally.equal(set(admin.ok("eks:ListUpdates", name="modes")["updateIds"]), set(updates), "the updates")
-    pages = list(admin.client("eks").get_paginator("list_updates").paginate(name="modes", PaginationConfig={"PageSize": 1}))
-    tally.equal({id for page in pages for id in page["updateIds"]}, set(updates), "the updates over pages")
+    pages = admin.pages("eks:ListUpdates", "updateIds", 1, name="modes")
+    tally.equal({id for page in pages for id in page}, set(updates), "the updates over pages")
     admin.refused("eks:DescribeUpdate", *MISSING, name="modes", updateId="00000000-0000-0000-0000-000000000000")
     creator = admin.ok("sts:GetCallerIdentity")["Arn"]
     listed = admin.ok("eks:ListAccessEntries", clusterName="modes")["accessEntries"]
@@ -399,9 +405,8 @@ def permissions(admin: Caller):
         nobody.refused(f"eks:{operation}", "AccessDeniedException", 403, part=words, **arguments)
 
 
-def quota(server, tally):
-    """The number of entries that a cluster may have."""
-    admin = Caller.of(tally, server.url, server.administrator)
+def quota(admin: Caller):
+    """The number of entries that a cluster may have, on a server that allows three: the creator's is there already."""
     for number in range(2):
         admin.ok("eks:CreateAccessEntry", clusterName="demo", principalArn=admin.role(f"q-{number}"))
     one_too_many = {"clusterName": "demo", "principalArn": admin.role("q-more")}
