@@ -18,7 +18,6 @@ use crate::account_id::AccountId;
 use crate::principal::Principal;
 use crate::username::{RenderError, Template};
 
-mod authenticator;
 pub mod edit;
 mod eks;
 mod find;
@@ -30,7 +29,6 @@ mod status;
 mod write;
 mod yaml;
 
-pub use authenticator::Authenticator;
 pub use find::Match;
 pub use never::NeverMatches;
 pub use parse::{parse, parse_as};

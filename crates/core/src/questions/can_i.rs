@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Caller, Request};
 use crate::access_scope::AccessScope;
-use crate::permissions::{Access, Permission, Scope, Verdict, permissions};
+use crate::permissions::{Access, Permission, Scope, Verdict, permissions_all};
 use crate::rbac::{Attributes, ResourceAttributes};
 use crate::resolve::Refusal;
 use crate::username::RenderError;
@@ -33,6 +33,13 @@ pub enum Caveat {
         /// Where it counts, in words.
         place: String,
     },
+    /// Several rows of aws-auth are for the principal, and AWS's authenticator takes one at random for each request.
+    Random {
+        /// How many identities there are.
+        identities: usize,
+        /// Whether the request is allowed with some of them.
+        sometimes: bool,
+    },
     /// A node: the Node authorizer lets it do what the pods on it need.
     Node,
     /// A session's name was taken as an example, and identities depend on it.
@@ -46,6 +53,10 @@ impl fmt::Display for Caveat {
         match self {
             Self::UnknownPolicy { policy, place } => {
                 write!(f, "AWS does not print the rules of the access policy {policy}, which counts {place}: it may allow more")
+            }
+            Self::Random { identities, sometimes } => {
+                let allowed = if *sometimes { "with some of them it is allowed" } else { "the answer is the same for all" };
+                write!(f, "aws-auth gives this principal one of {identities} identities, at random for each request; {allowed}")
             }
             Self::Node => f.write_str(
                 "this is a node: the Node authorizer lets it do what the pods on it need, which is not decided here",
@@ -82,15 +93,20 @@ impl Answer<'_> {
 
 /// Decides one request of one principal.
 pub fn can_i<'a>(world: &'a World, caller: &Caller, request: &Request) -> Answer<'a> {
-    let (caller, access) = login(world, caller);
-    let decision = match &access {
-        Err(refusal) => Decision::NotLetIn(refusal.clone()),
-        Ok(access) => match access.permissions.decide(&request.attributes()) {
-            Verdict::Master => Decision::Bypass,
-            Verdict::Allowed(permission) => Decision::Allowed(permission),
-            Verdict::No => Decision::No,
-        },
-    };
+    let (caller, all) = logins(world, caller);
+    let (identities, mut sometimes) = (all.len(), false);
+    let mut decided: Option<(Result<Access<'a>, Refusal>, Decision<'a>)> = None;
+    for access in all {
+        let decision = decide(&access, request);
+        let is_allowed = matches!(decision, Decision::Bypass | Decision::Allowed(_));
+        sometimes |= is_allowed;
+        // What is not always allowed is not allowed.
+        if decided.is_none() || !is_allowed {
+            decided = Some((access, decision));
+        }
+    }
+    // There is always one.
+    let (access, decision) = decided.unwrap_or((Err(Refusal::NotMapped), Decision::NotLetIn(Refusal::NotMapped)));
     let mut caveats = Vec::new();
     match (&decision, &access) {
         (Decision::No, Ok(access)) => {
@@ -107,14 +123,34 @@ pub fn can_i<'a>(world: &'a World, caller: &Caller, request: &Request) -> Answer
         (Decision::NotLetIn(_), _) if !world.mode().uses_access_entries() => caveats.push(Caveat::Creator),
         _ => {}
     }
+    if identities > 1 {
+        let sometimes = sometimes && !matches!(decision, Decision::Bypass | Decision::Allowed(_));
+        caveats.push(Caveat::Random { identities, sometimes });
+    }
     caveats.extend(session_caveat(world, &caller));
     Answer { caller, access: access.ok(), decision, caveats }
 }
 
+fn decide<'a>(access: &Result<Access<'a>, Refusal>, request: &Request) -> Decision<'a> {
+    match access {
+        Err(refusal) => Decision::NotLetIn(refusal.clone()),
+        Ok(access) => match access.permissions.decide(&request.attributes()) {
+            Verdict::Master => Decision::Bypass,
+            Verdict::Allowed(permission) => Decision::Allowed(permission),
+            Verdict::No => Decision::No,
+        },
+    }
+}
+
 /// Everything a principal may do, in one namespace or anywhere, as `can-i --list` shows it.
 pub fn may_do<'a>(world: &'a World, caller: &Caller, namespace: Option<&str>) -> Answer<'a> {
-    let (caller, access) = login(world, caller);
+    let (caller, all) = logins(world, caller);
     let mut caveats = Vec::new();
+    if all.len() > 1 {
+        caveats.push(Caveat::Random { identities: all.len(), sometimes: true });
+    }
+    // The first stands for all; there is always one.
+    let access = all.into_iter().next().unwrap_or(Err(Refusal::NotMapped));
     let (access, decision) = match access {
         Err(refusal) => {
             if !world.mode().uses_access_entries() {
@@ -138,25 +174,21 @@ pub fn may_do<'a>(world: &'a World, caller: &Caller, namespace: Option<&str>) ->
     Answer { caller, access, decision, caveats }
 }
 
-/// As whom a principal comes in, and what it may do. A role that is a node's is taken for one of its instances, because
-/// no other session of it gets in.
-///
-/// # Errors
-/// [`Refusal`], beside the caller as it was tried last.
-pub fn login<'a>(world: &'a World, caller: &Caller) -> (Caller, Result<Access<'a>, Refusal>) {
-    match permissions(world, &caller.principal) {
-        Err(Refusal::Username { error: RenderError::NotAnInstance { .. }, .. }) if !caller.has_given_session => {
-            let instance = caller.as_instance();
-            let access = permissions(world, &instance.principal);
-            (instance, access)
-        }
-        Err(Refusal::Username { error: RenderError::NoPrivateDnsName { .. }, .. }) => {
-            let instance = caller.as_instance();
-            let access = permissions(world, &instance.principal);
-            (instance, access)
-        }
-        access => (caller.clone(), access),
+/// As whom a principal comes in, and what it may do: one answer, or several of which each request gets one at random. A
+/// role that is a node's is taken for one of its instances, because no other session of it gets in.
+pub fn logins<'a>(world: &'a World, caller: &Caller) -> (Caller, Vec<Result<Access<'a>, Refusal>>) {
+    let all = permissions_all(world, &caller.principal);
+    let wants_an_instance = |access: &Result<Access<'_>, Refusal>| match access {
+        Err(Refusal::Username { error: RenderError::NotAnInstance { .. }, .. }) => !caller.has_given_session,
+        Err(Refusal::Username { error: RenderError::NoPrivateDnsName { .. }, .. }) => true,
+        _ => false,
+    };
+    if !all.iter().any(wants_an_instance) {
+        return (caller.clone(), all);
     }
+    let instance = caller.as_instance();
+    let all = permissions_all(world, &instance.principal);
+    (instance, all)
 }
 
 fn unknown_policy(association: &crate::access_entry::AssociatedAccessPolicy) -> Caveat {

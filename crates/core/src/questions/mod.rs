@@ -16,7 +16,7 @@ mod why;
 mod words;
 
 pub use caller::{Caller, CallerError, DEFAULT_SESSION};
-pub use can_i::{Answer, Caveat, Decision, can_i, login, may_do};
+pub use can_i::{Answer, Caveat, Decision, can_i, logins, may_do};
 pub use request::{Place, Request, RequestError};
 pub use who_can::{Ground, Holder, Undecided, WhoCan, who_can};
 pub use why::{Step, Trace, why};

@@ -1,7 +1,7 @@
 //! What aws-auth says of one principal: each row that is about it, or seems to be, and whether it counts.
 
 use super::Caller;
-use crate::aws_auth::{Effect, IdentityMapping};
+use crate::aws_auth::{AwsAuth, Effect, IdentityMapping, RowReport, RowStatus, Section};
 use crate::principal::{PrincipalArn, canonicalize};
 use crate::world::World;
 
@@ -9,55 +9,63 @@ use crate::world::World;
 /// access entry decides instead.
 pub(super) fn rows(world: &World, caller: &Caller, is_overridden: bool) -> Vec<String> {
     let aws_auth = world.aws_auth();
-    let mut lines = Vec::new();
-    for row in aws_auth.mappings() {
-        let place = format!("row {} of {} (line {})", row.index + 1, row.section, row.line);
-        if row.arn.eq_ignore_ascii_case(caller.principal.canonical.as_str()) {
-            let verdict = match aws_auth.shadowed_by(row) {
-                Some(winner) => format!("shadowed by row {} of {} for the same ARN", winner.index + 1, winner.section),
-                None if is_overridden => "overridden by the access entry".to_owned(),
-                None => "decides".to_owned(),
-            };
-            lines.push(format!("{place}: {verdict}"));
-        } else if let Some(why) = why_dead(row, caller) {
-            lines.push(format!("{place}: matches nobody, because {why}"));
-        }
-    }
-    if let Some(row) = aws_auth.account_mapped(caller.principal.canonical.account()) {
-        let verdict = if is_overridden {
-            "overridden by the access entry"
-        } else if lines.iter().any(|line| line.ends_with("decides")) {
-            "not asked, because a row of its own decides"
-        } else {
-            "decides: whoever is of the account comes in under the own ARN"
+    let all = aws_auth.rows();
+    let own: Vec<_> = all.iter().filter(|row| row.mapping.is_some_and(|row| is_about(row, caller))).collect();
+    let mut lines: Vec<String> = own.iter().map(|row| line(row, aws_auth, is_overridden)).collect();
+    let account = aws_auth.account_mapped(caller.principal.canonical.account());
+    let account = account
+        .and_then(|account| all.iter().find(|row| row.section == Section::Accounts && row.index == account.index));
+    let has_live = own.iter().any(|row| counts(row.status));
+    lines.extend(account.map(|row| {
+        let verdict = match (is_overridden, has_live) {
+            (true, _) => "overridden by the access entry",
+            (false, true) => "not asked, because a row of its own decides",
+            (false, false) => "decides: everybody of the account comes in under the own ARN, without groups",
         };
-        lines.push(format!("row {} of mapAccounts (line {}): {verdict}", row.index + 1, row.line));
-    }
+        format!("{}: {verdict}", place(row))
+    }));
     let unreadable = aws_auth.problems.iter().filter(|problem| problem.kind.effect() == Effect::SectionUnreadable);
     lines.extend(unreadable.map(ToString::to_string));
     lines
 }
 
-/// Why a row that was probably meant for this principal is for nobody.
-fn why_dead(row: &IdentityMapping, caller: &Caller) -> Option<String> {
+fn counts(status: RowStatus) -> bool {
+    matches!(status, RowStatus::Live | RowStatus::Hazardous | RowStatus::Ambiguous)
+}
+
+fn place(row: &RowReport<'_>) -> String {
+    format!("row {} of {} (line {})", row.index + 1, row.section, row.place.line)
+}
+
+fn line(row: &RowReport<'_>, aws_auth: &AwsAuth, is_overridden: bool) -> String {
+    let shadow = row.mapping.and_then(|mapping| aws_auth.shadowed_by(mapping));
+    let verdict = match (row.status, shadow) {
+        (RowStatus::Dropped, _) => "dropped".to_owned(),
+        (RowStatus::Dead, _) => "matches nobody".to_owned(),
+        (_, Some(winner)) => {
+            return format!(
+                "{}: shadowed by row {} of {} (line {}), which is for the same ARN",
+                place(row),
+                winner.index + 1,
+                winner.section,
+                winner.line
+            );
+        }
+        _ if is_overridden => "overridden by the access entry".to_owned(),
+        (RowStatus::Ambiguous, _) => "one of several that may decide, at random for each request".to_owned(),
+        _ => "decides".to_owned(),
+    };
+    let reasons: Vec<String> = row.reasons.iter().map(|problem| problem.kind.to_string()).collect();
+    let because = if reasons.is_empty() { String::new() } else { format!("; {}", reasons.join("; ")) };
+    format!("{}: {verdict}{because}", place(row))
+}
+
+/// Whether a row is for this principal, or was probably meant to be.
+fn is_about(row: &IdentityMapping, caller: &Caller) -> bool {
     let canonical = &caller.principal.canonical;
-    match PrincipalArn::parse(&row.arn) {
-        // A user with another path is another user.
-        Ok(arn) if arn.canonical_key() == canonical.canonical_key() => {
-            Some("its ARN has a path, and a role's session does not say its path".to_owned())
-        }
-        Ok(arn)
-            if arn.account() == canonical.account()
-                && arn.name() == canonical.name()
-                && arn.kind() == canonical.kind() =>
-        {
-            (arn.partition() != canonical.partition()).then(|| format!("its partition is `{}`", arn.partition()))
-        }
-        Ok(_) => None,
-        Err(_) => {
-            let (role, _) = canonicalize(&row.arn).ok()?;
-            (role.canonical_key() == canonical.canonical_key())
-                .then(|| "its ARN is a session's; rows name the role".to_owned())
-        }
+    if row.arn.eq_ignore_ascii_case(canonical.as_str()) {
+        return true;
     }
+    let named = PrincipalArn::parse(&row.arn).ok().or_else(|| Some(canonicalize(&row.arn).ok()?.0));
+    named.is_some_and(|arn| arn.canonical_key() == canonical.canonical_key())
 }

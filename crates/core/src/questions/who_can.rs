@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::can_i::login;
+use super::can_i::logins;
 use super::sessions::{session_named, templates};
 use super::{Caller, Request};
 use crate::account_id::AccountId;
-use crate::permissions::{AUTHENTICATED, By, MASTERS, Permission, PermissionSet, Scope};
+use crate::permissions::{AUTHENTICATED, Access, By, MASTERS, Permission, PermissionSet, Scope};
 use crate::principal::{PrincipalArn, PrincipalKind};
 use crate::rbac::{Attributes, BindingSubject};
 use crate::resolve::KubernetesIdentity;
@@ -193,7 +193,25 @@ impl Asked<'_> {
     }
 
     fn principal<'a>(&self, world: &'a World, caller: &Caller, found: &mut WhoCan<'a>) {
-        let (caller, Ok(access)) = login(world, caller) else { return };
+        let (caller, all) = logins(world, caller);
+        let mut is_kept = false;
+        for access in all.into_iter().flatten() {
+            is_kept |= self.login(&caller, &access, found);
+        }
+        if is_kept || caller.arn.kind() != PrincipalKind::Role {
+            return;
+        }
+        for session in self.sessions(world, &caller, found) {
+            let (_, all) = logins(world, &caller.in_session(&session));
+            for access in all.into_iter().flatten() {
+                let holder = Holder::Principal { arn: caller.arn.clone(), session: Some(session.clone()) };
+                self.keep(holder, &access.permissions, found);
+            }
+        }
+    }
+
+    /// Notes a principal that is let in; says whether it may.
+    fn login<'a>(&self, caller: &Caller, access: &Access<'a>, found: &mut WhoCan<'a>) -> bool {
         let whole = Holder::Principal { arn: caller.arn.clone(), session: None };
         let is_kept = self.keep(whole, &access.permissions, found);
         if !access.permissions.is_master {
@@ -208,16 +226,7 @@ impl Asked<'_> {
                 found.undecided.insert(Undecided::Node(caller.arn.clone()));
             }
         }
-        if is_kept || caller.arn.kind() != PrincipalKind::Role {
-            return;
-        }
-        for session in self.sessions(world, &caller, found) {
-            let special = caller.in_session(&session);
-            if let (_, Ok(access)) = login(world, &special) {
-                let holder = Holder::Principal { arn: caller.arn.clone(), session: Some(session) };
-                self.keep(holder, &access.permissions, found);
-            }
-        }
+        is_kept
     }
 
     /// Sessions of a role that have the name of a user or group who may.
@@ -270,7 +279,10 @@ fn principals(world: &World, found: &WhoCan<'_>) -> Vec<Caller> {
         world.entries().for_each(|entry| add(&entry.principal_arn));
     }
     if world.mode().uses_aws_auth() {
-        let rows = world.aws_auth().mappings().filter_map(|row| PrincipalArn::parse(&row.arn).ok());
+        let rows = world.aws_auth().mappings().filter_map(|row| {
+            // Case does not matter to a row, not even that of `arn`.
+            PrincipalArn::parse(&row.arn).or_else(|_| PrincipalArn::parse(&row.arn.to_ascii_lowercase())).ok()
+        });
         // A row with a role's path is for nobody.
         rows.filter(|arn| arn.kind() != PrincipalKind::Role || arn.path() == "/").for_each(|arn| add(&arn));
         let users = found.holders.keys().filter_map(|holder| match holder {
