@@ -93,7 +93,7 @@ pub(crate) async fn run(args: &CanIArgs, talk: Talk) -> Result<ExitCode, CliErro
     let told = Told {
         allowed: answer.is_allowed(),
         decision: decision_name(&answer.decision),
-        reason: reason(&answer.decision),
+        reason: reason(&answer.decision, &asked),
         request: asked.to_string(),
         principal: answer.caller.arn.as_str(),
         session: &answer.caller.principal.session_name,

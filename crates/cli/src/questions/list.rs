@@ -8,7 +8,7 @@ use doorward_core::questions::{Answer, Caller, may_do, place};
 use doorward_core::world::World;
 use serde::Serialize;
 
-use super::{decision_name, reason};
+use super::{decision_name, not_let_in};
 use crate::error::{CliError, exit};
 use crate::output::{Format, WideFormat, print};
 use crate::table::Table;
@@ -73,7 +73,7 @@ pub(super) fn run(
         WideFormat::Yaml => print(Format::Yaml, &told, |_| Table::new([]))?,
         WideFormat::Table | WideFormat::Wide => {
             match (identity, told.bypass) {
-                (None, _) => talk.warning(reason(&answer.decision)),
+                (None, _) => talk.warning(not_let_in(&answer.decision)),
                 (Some(_), true) => talk.note("a member of `system:masters`: it passes every check, whatever is below"),
                 (Some(identity), false) => {
                     talk.note(format_args!("as {} by {}", identity.username, by(&answer)));

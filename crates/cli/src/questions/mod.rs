@@ -7,7 +7,7 @@ pub(crate) mod who_can;
 pub(crate) mod why;
 
 use clap::Args;
-use doorward_core::questions::{Caller, Decision, Place, Request, place, rule};
+use doorward_core::questions::{Caller, Decision, Place, Request, rule_about};
 use doorward_core::world::World;
 use doorward_core::world_document::WorldDocument;
 
@@ -89,16 +89,21 @@ async fn load(args: &WorldArgs, talk: Talk) -> Result<(WorldDocument, World), Cl
     Ok((document, world))
 }
 
-/// A decision in a sentence.
-fn reason(decision: &Decision<'_>) -> String {
+/// A decision about a request, in a sentence.
+fn reason(decision: &Decision<'_>, asked: &Request) -> String {
     match decision {
-        Decision::NotLetIn(refusal) => format!("not let into the cluster: {refusal}"),
+        Decision::NotLetIn(_) => not_let_in(decision),
         Decision::Bypass => "a member of `system:masters`, which passes every check".to_owned(),
         Decision::Allowed(permission) => {
-            format!("{}: {}, {}", permission.by, rule(permission.rule), place(&permission.scope))
+            format!("{}: {}", permission.by, rule_about(permission.rule, &asked.attributes()))
         }
         Decision::No => "let in, and nothing allows it".to_owned(),
     }
+}
+
+fn not_let_in(decision: &Decision<'_>) -> String {
+    let Decision::NotLetIn(refusal) = decision else { return String::new() };
+    format!("not let into the cluster: {refusal}")
 }
 
 /// The name of a decision in answers for programs.

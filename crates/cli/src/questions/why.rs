@@ -76,7 +76,7 @@ pub(crate) async fn run(args: &WhyArgs, talk: Talk) -> Result<ExitCode, CliError
         request: asked.to_string(),
         allowed: trace.answer.is_allowed(),
         decision: decision_name(&trace.answer.decision),
-        reason: reason(&trace.answer.decision),
+        reason: reason(&trace.answer.decision, &asked),
         steps: trace.steps.into_iter().map(|step| Step { title: step.title, lines: step.lines }).collect(),
         caveats: trace.answer.caveats.iter().map(ToString::to_string).collect(),
         rbac_is_known: document.rbac.is_some(),
