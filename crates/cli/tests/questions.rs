@@ -83,7 +83,7 @@ fn the_answer_is_a_word_and_an_exit_code_as_of_kubectl() {
 fn everything_that_a_principal_may_do_is_listed() {
     let place = files();
     let listed = ask(&place, &["can-i", "--list", "--as", CARTS]).ok();
-    assert_eq!(listed, "RESOURCE OR PATH  NAMES  VERBS  WHERE\npods                     list   namespace carts\n");
+    assert_eq!(listed, "RESOURCE OR PATH  VERBS  WHERE\npods              list   namespace carts\n");
     let elsewhere = ask(&place, &["can-i", "--list", "-n", "ui", "--as", CARTS, "-o", "json"]);
     assert_eq!(json(&elsewhere).pointer("/permissions"), Some(&Value::Array(Vec::new())));
     let master = ask(&place, &["can-i", "--list", "--as", ADMINS, "-o", "json"]);

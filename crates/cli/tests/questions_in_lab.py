@@ -49,15 +49,18 @@ def set_up():
                           ("AmazonEKSEditPolicy", "type=namespace,namespaces=u*")):
         done("aws", "eks", "associate-access-policy", "--cluster-name", CLUSTER, "--principal-arn",
              ROLES["READ_ONLY"], "--policy-arn", POLICY + policy, "--access-scope", scope)
+    done("doorward", "mapping", "create", "--cluster", CLUSTER, "--arn", ROLES["ADMINS"], "--username", "cluster-admin",
+         "--group", "system:masters")
     done("doorward", "mapping", "create", "--cluster", CLUSTER, "--arn", ROLES["DEVELOPERS"], "--username",
          "q-developer", "--group", "q-carts-team")
     for name, role in ROLES.items():
         done("aws", "eks", "update-kubeconfig", "--name", CLUSTER, "--role-arn", role, "--alias", name, "--user-alias", name)
     # aws-auth is watched: it counts once the first login with it succeeds.
     deadline = time.monotonic() + 60
-    while "must be logged in" in run("kubectl", "--context", "DEVELOPERS", "get", "--raw", "/version").stderr:
-        if time.monotonic() > deadline:
-            sys.exit("the row of aws-auth does not count after 60 s")
+    for name in ("ADMINS", "DEVELOPERS"):
+        while "must be logged in" in run("kubectl", "--context", name, "get", "--raw", "/version").stderr:
+            if time.monotonic() > deadline:
+                sys.exit(f"the row of {name} in aws-auth does not count after 60 s")
 
 
 def kubectl(context, verb, resource, *flags):

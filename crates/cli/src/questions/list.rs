@@ -139,17 +139,24 @@ fn with_group(resource: &str, group: &str) -> String {
 }
 
 fn table(rows: &[Row], is_wide: bool) -> Table {
-    let cells = |row: &Row| {
+    let mut headings = vec!["RESOURCE OR PATH", "VERBS", "WHERE"];
+    // Few rules are limited to names.
+    let has_names = rows.iter().any(|row| !row.resource_names.is_empty());
+    if has_names {
+        headings.push("NAMES");
+    }
+    if is_wide {
+        headings.push("BY");
+    }
+    let mut table = Table::of(&headings);
+    for row in rows {
         let verbs: Vec<&str> = row.verbs.iter().map(String::as_str).collect();
         let what = if row.path.is_empty() { &row.resource } else { &row.path };
         let place = row.r#where.strip_prefix("in ").unwrap_or(&row.r#where);
-        [what.clone(), row.resource_names.join(","), verbs.join(","), place.to_owned(), row.by.clone()]
-    };
-    let mut table = if is_wide {
-        Table::new(["RESOURCE OR PATH", "NAMES", "VERBS", "WHERE", "BY"])
-    } else {
-        Table::new(["RESOURCE OR PATH", "NAMES", "VERBS", "WHERE"])
-    };
-    rows.iter().for_each(|row| table.row(cells(row)));
+        let mut cells = vec![what.clone(), verbs.join(","), place.to_owned()];
+        cells.extend(has_names.then(|| row.resource_names.join(",")));
+        cells.extend(is_wide.then(|| row.by.clone()));
+        table.row(cells);
+    }
     table
 }

@@ -42,7 +42,7 @@ impl CallerArgs {
 /// Where somebody wants to do something.
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArgs {
-    /// The namespace.
+    /// The namespace [default: `default`; any, for `--list` and `who-can`].
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<String>,
     /// All namespaces at once: a cluster-wide request.
