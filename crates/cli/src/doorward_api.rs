@@ -79,6 +79,16 @@ impl DoorwardApi<'_> {
         self.call("GetStatus", Method::GET, "/doorward/v1/status", None).await
     }
 
+    /// The server's state, if it is a Doorward server that the settings name and not AWS: only Doorward serves its own
+    /// status, or refuses it by the permission that is missing; what is refused is `null`.
+    pub(crate) async fn status_if_there(&self) -> Option<Value> {
+        match self.status().await {
+            Ok(status) if status.get("version").is_some() && status.get("clusters").is_some() => Some(status),
+            Err(AwsError::Api { message, .. }) if message.contains("doorward:GetStatus") => Some(Value::Null),
+            _ => None,
+        }
+    }
+
     /// An answer that cannot be read.
     pub(crate) fn strange(&self, operation: &str, error: &serde_json::Error) -> AwsError {
         let url = self.0.settings().endpoint(Service::Doorward).map(|endpoint| endpoint.to_string());
