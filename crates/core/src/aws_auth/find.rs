@@ -66,12 +66,11 @@ impl AwsAuth {
         let Some(random) = self.index.random.get(&folded) else {
             return self.row(&folded).filter(|winner| !is_row(winner));
         };
-        let mut candidates = random.iter().filter_map(|key| self.at(*key));
-        if candidates.clone().any(|candidate| is_row(&candidate)) {
+        let candidates = || random.iter().filter_map(|key| self.at(*key));
+        if candidates().any(|candidate| is_row(&candidate)) {
             return None;
         }
-        let kept_as = kept_as(row);
-        candidates.clone().find(|candidate| kept_as_same(candidate, row, &kept_as)).or_else(|| candidates.next())
+        candidates().find(|candidate| is_kept_as(candidate, row)).or_else(|| candidates().next())
     }
 
     fn row(&self, folded_arn: &str) -> Option<&IdentityMapping> {
@@ -163,17 +162,22 @@ impl AwsAuth {
 fn kept_as(row: &IdentityMapping) -> String {
     match row.section {
         Section::Users => row.arn.clone(),
-        Section::Roles | Section::Accounts => lower(&row.arn),
+        Section::Roles | Section::Accounts => lower_letters(&row.arn).collect(),
     }
 }
 
-fn kept_as_same(candidate: &IdentityMapping, row: &IdentityMapping, kept: &str) -> bool {
-    candidate.section == row.section && kept_as(candidate) == kept
+/// Whether both rows have the same key, so that the later one replaces the other.
+fn is_kept_as(one: &IdentityMapping, other: &IdentityMapping) -> bool {
+    one.section == other.section
+        && match one.section {
+            Section::Users => one.arn == other.arn,
+            Section::Roles | Section::Accounts => lower_letters(&one.arn).eq(lower_letters(&other.arn)),
+        }
 }
 
 /// Lower case as Unicode has it, as far as it can matter to an ARN, which is ASCII.
-fn lower(text: &str) -> String {
-    text.chars().map(|c| if c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() }).collect()
+fn lower_letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| if c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() })
 }
 
 /// What is left of a text where case is no difference, as Unicode folds it. Only the KELVIN SIGN and the long s fold to
