@@ -33,9 +33,7 @@ pub(super) async fn read(args: &KubernetesArgs, aws: &AwsArgs, talk: Talk) -> Re
     }
     let client = aws_client(aws)?;
     let description = client.describe_cluster(&name).await?;
-    let is_doorward = DoorwardApi(&client).is_there().await;
-    let mut document =
-        WorldDocument::new(mode(&description)?, if is_doorward { Authenticator::Doorward } else { Authenticator::Eks });
+    let mut document = WorldDocument::new(mode(&description)?, authenticator_at(&client).await);
     document.cluster = Some(ClusterIdentity { name: name.clone(), arn: Some(description.arn.clone()) });
     if document.authentication_mode.uses_access_entries() {
         document.access_entries = access_entries(&client, &name).await?;
@@ -53,6 +51,19 @@ pub(super) async fn read(args: &KubernetesArgs, aws: &AwsArgs, talk: Talk) -> Re
     }
     document.directory = directory(&client, talk).await;
     Ok(document)
+}
+
+/// By whose rules the cluster that these settings lead to reads its aws-auth. Where there are no settings, it is one of
+/// a kubeconfig alone, and taken for EKS.
+pub(crate) async fn authenticator_of(aws: &AwsArgs) -> Authenticator {
+    match aws_client(aws) {
+        Ok(client) => authenticator_at(&client).await,
+        Err(_) => Authenticator::Eks,
+    }
+}
+
+async fn authenticator_at(client: &AwsClient) -> Authenticator {
+    if DoorwardApi(client).is_there().await { Authenticator::Doorward } else { Authenticator::Eks }
 }
 
 fn mode(description: &ClusterDescription) -> Result<AuthenticationMode, CliError> {

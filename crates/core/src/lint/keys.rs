@@ -6,6 +6,7 @@ use super::{At, Code, Findings};
 use crate::arn::printable;
 use crate::aws_auth::edit::Data;
 use crate::aws_auth::{Authenticator, AwsAuth, Place, RowKeys, Section};
+use crate::suggestion::nearest;
 
 /// Looks at the keys of the ConfigMap and of every row.
 pub(super) fn check(data: &Data, aws_auth: &AwsAuth, found: &mut Findings) {
@@ -92,18 +93,13 @@ fn known(section: Section) -> &'static [&'static str] {
     }
 }
 
-/// What a key was meant to be: what people write instead, and what is a letter or two away.
+/// What a key was meant to be: what people write instead, and what looks like it.
 fn meant(lower: &str, known: &[&'static str]) -> Option<&'static str> {
-    let key = match lower {
-        "arn" | "role" | "role_arn" | "role-arn" | "iamarn" if known.contains(&"rolearn") => return Some("rolearn"),
-        "arn" | "user_arn" | "user-arn" | "iamarn" => return Some("userarn"),
-        "user" | "name" | "kubernetesusername" | "user_name" | "user-name" => return Some("username"),
-        "group" | "kubernetesgroups" | "kubernetes_groups" => return Some("groups"),
-        key => key,
-    };
-    let near = known.iter().filter(|name| **name != "sso" && **name != "userid");
-    near.map(|name| (strsim::damerau_levenshtein(name, key), *name))
-        .filter(|(distance, _)| *distance <= 2 && key.len() <= 24)
-        .min()
-        .map(|(_, name)| name)
+    let known: Vec<&'static str> = known.iter().copied().filter(|name| !matches!(*name, "sso" | "userid")).collect();
+    let arn = known.first().copied();
+    match lower {
+        "arn" | "role" | "role_arn" | "role-arn" | "user_arn" | "user-arn" | "iamarn" => arn,
+        "user" | "name" => Some("username"),
+        _ => nearest(lower, known),
+    }
 }

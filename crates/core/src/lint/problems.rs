@@ -96,7 +96,7 @@ fn shadowed(problem: &Problem, section: Section, row: usize, aws_auth: &AwsAuth)
         rows.get(at).filter(|row| row.index == index)
     };
     let (here, winner) = (find(problem.section, problem.row?)?, find(section, row)?);
-    let place = format!("row {} of `{section}` (line {})", row + 1, winner.line);
+    let place = format!("row {} of `{section}`", row + 1);
     Some(if here.username == winner.username && here.groups == winner.groups {
         (Code::Repeated, format!("{place} is for the same ARN and says the same"))
     } else {
