@@ -94,7 +94,7 @@ fn each_finding_in_a_row_has_its_code_and_place() {
         ),
         (
             "- {rolearn: 'arn:aws:iam::123456789012:role/r', username: 'system:node:{{SessionNameRaw}}', groups: ['system:bootstrappers', 'system:nodes', x]}\n",
-            vec![("DW072", 3, 139)],
+            vec![("DW072", 3, 142)],
         ),
         ("- {rolearn: 'arn:aws:iam::123456789012:root', username: r}\n", vec![("DW081", 3, 13)]),
         ("- {rolearn: 'arn:aws:iam::123456789012:role/r', username: r, username: s}\n", vec![("DW006", 3, 62)]),
@@ -109,7 +109,7 @@ fn each_finding_in_a_row_has_its_code_and_place() {
 fn each_finding_in_a_section_has_its_code_and_place() {
     for (rows, expected) in [
         ("- \"x\n", vec![("DW001", 3, 3)]),
-        ("- {rolearn: x, username: !!int y}\n", vec![("DW001", 3, 26)]),
+        ("- {rolearn: x, username: !!int y}\n", vec![("DW001", 3, 32)]),
         ("- username: {{SessionName}}\n", vec![("DW002", 3, 14)]),
         ("---\n- x\n", vec![("DW004", 3, 1)]),
     ] {
