@@ -110,7 +110,7 @@ fn each_finding_in_a_section_has_its_code_and_place() {
     for (rows, expected) in [
         ("- \"x\n", vec![("DW001", 3, 3)]),
         ("- {rolearn: x, username: !!int y}\n", vec![("DW001", 3, 32)]),
-        ("- username: {{SessionName}}\n", vec![("DW002", 3, 14)]),
+        ("- username: {{SessionName}}\n", vec![("DW002", 3, 13)]),
         ("---\n- x\n", vec![("DW004", 3, 1)]),
     ] {
         assert_eq!(places(&found_in_roles(rows, &eks())), expected, "{rows}");

@@ -142,7 +142,7 @@ fn can_be_decoded(node: &Node, text: &str, section: Section) -> Result<(), RowPr
             if is_merge(key, text) {
                 can_be_merged(value)?;
             } else if !matches!(&key.value, Value::Scalar { .. }) {
-                return Err((lost_by_key(key, node, text, section), key.place()));
+                return Err(lost_by_key(key, node, text, section));
             }
             can_be_decoded(key, text, section)?;
             can_be_decoded(value, text, section)
@@ -163,7 +163,7 @@ fn can_be_encoded(node: &Node, text: &str, section: Section) -> Result<(), RowPr
             collect(node, text, &mut object);
             object.into_values().try_for_each(|(key, value)| {
                 if key.is_null() {
-                    return Err((lost_by_key(key, node, text, section), key.place()));
+                    return Err(lost_by_key(key, node, text, section));
                 }
                 can_be_encoded(value, text, section)
             })
@@ -172,11 +172,11 @@ fn can_be_encoded(node: &Node, text: &str, section: Section) -> Result<(), RowPr
 }
 
 /// `{{SessionName}}` is a mapping with a mapping as its key.
-fn lost_by_key(key: &Node, within: &Node, text: &str, section: Section) -> ProblemKind {
+fn lost_by_key(key: &Node, within: &Node, text: &str, section: Section) -> RowProblem {
     if text.get(within.start..).is_some_and(|text| text.starts_with("{{")) {
-        ProblemKind::UnquotedLosesSection
+        (ProblemKind::UnquotedLosesSection, within.place())
     } else {
-        ProblemKind::KeyLosesSection { expected: section.arn_key(), found: key.describe() }
+        (ProblemKind::KeyLosesSection { expected: section.arn_key(), found: key.describe() }, key.place())
     }
 }
 
