@@ -1,6 +1,6 @@
 //! Answers: one value, printed as a table, as JSON or as YAML, to standard output.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -88,4 +88,47 @@ pub(crate) fn print_text(text: &str) -> Result<(), CliError> {
 /// If standard output cannot be written.
 pub(crate) fn print_line(line: &str) -> Result<(), CliError> {
     print_text(&format!("{line}\n"))
+}
+
+/// How many columns the terminal has; none if standard output is no terminal.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
+    size.map(|(width, _)| usize::from(width.0))
+}
+
+/// A text in lines of at most so many characters, broken between words; a longer word has a line for itself. Without a
+/// width it is one line.
+pub(crate) fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width else { return vec![text.to_owned()] };
+    let mut lines: Vec<String> = Vec::new();
+    let mut length = 0;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let word_length = word.chars().count();
+        match lines.last_mut() {
+            Some(line) if length + 1 + word_length <= width => {
+                line.push(' ');
+                line.push_str(word);
+                length += 1 + word_length;
+            }
+            _ => {
+                lines.push(word.to_owned());
+                length = word_length;
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_broken_between_words_and_no_word_is_lost() {
+        assert_eq!(wrapped("aa bb cc dddddd e", Some(5)), ["aa bb", "cc", "dddddd", "e"]);
+        assert_eq!(wrapped("ä ö ü", Some(3)), ["ä ö", "ü"]);
+        assert_eq!(wrapped("a  b", None), ["a  b"]);
+        assert_eq!(wrapped("", Some(3)), Vec::<String>::new());
+        assert_eq!(wrapped("a b", Some(0)), ["a", "b"]);
+    }
 }

@@ -1,10 +1,11 @@
 //! The one table printer: columns aligned, no borders, as wide as the terminal and no wider.
 
 use std::fmt;
-use std::io::IsTerminal as _;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Row};
+
+use crate::output::terminal_width;
 
 /// Rows under headings.
 pub(crate) struct Table {
@@ -22,9 +23,10 @@ impl Table {
     pub(crate) fn of(headings: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
         table.load_preset(NOTHING).set_header(headings.iter().copied());
-        match std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten() {
-            Some((width, _)) => {
-                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width.0);
+        match terminal_width() {
+            Some(width) => {
+                let width = u16::try_from(width).unwrap_or(u16::MAX);
+                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
             }
             // In a pipe, a line is a row.
             None => {

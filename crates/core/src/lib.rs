@@ -15,6 +15,7 @@ pub mod aws_auth;
 pub mod cluster;
 pub mod cluster_name;
 pub mod directory;
+pub mod lint;
 pub mod partition;
 pub mod permissions;
 pub mod principal;

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use doorward_core::aws_auth::edit::{NewMapping, Which, create_mapping, delete_mapping};
-use doorward_core::aws_auth::{AwsAuth, Effect, Section, SectionState, parse};
+use doorward_core::aws_auth::{Authenticator, AwsAuth, Effect, Section, SectionState, parse, parse_as};
+use doorward_core::lint::fix::fix;
+use doorward_core::lint::{Context, lint};
 use doorward_core::principal::PrincipalArn;
 use proptest::prelude::*;
 
@@ -69,8 +71,54 @@ fn large_and_deep_texts_end_soon() {
         ("indentation", (0..1400).map(|depth| format!("{}-\n", " ".repeat(depth))).collect()),
         ("too large", "#".repeat(2 * mebibyte)),
     ] {
-        ends_soon(what, || roles(text));
+        ends_soon(what, || roles(text.clone()));
+        ends_soon(what, || linted(text));
     }
+}
+
+/// What is found for EKS.
+fn linted(text: impl Into<String>) -> usize {
+    let context = Context { authenticator: Authenticator::Eks, partition: None };
+    lint(&BTreeMap::from([("mapRoles".to_owned(), text.into())]), &context).len()
+}
+
+#[test]
+fn thousands_of_rows_for_one_principal_are_linted_and_mended_soon() {
+    let user = "arn:aws:iam::123456789012:user/abcdefghijklm";
+    let in_some_case = |number: usize| -> String {
+        let upper = |(at, c): (usize, char)| if (number >> (at % 13)) & 1 == 1 { c.to_ascii_uppercase() } else { c };
+        user.char_indices().map(upper).collect()
+    };
+    let rows = |key: &str, arn: &dyn Fn(usize) -> String| -> String {
+        (0..2_000).map(|row| format!("- {key}: {}\n  username: u{row}\n  groups: [a]\n", arn(row))).collect()
+    };
+    let data = BTreeMap::from([
+        ("mapRoles".to_owned(), rows("rolearn", &|_| ROLE.to_owned())),
+        ("mapUsers".to_owned(), rows("userarn", &|row| in_some_case(row % 1_500))),
+    ]);
+    for authenticator in [Authenticator::Eks, Authenticator::Doorward] {
+        let context = Context { authenticator, partition: None };
+        let found = ends_soon("lint", || lint(&data, &context));
+        assert!(found.len() >= 3_500 && found.iter().all(|finding| finding.message.len() < 1_000));
+        let fixed = ends_soon("fix", || fix(&data, &context));
+        assert_eq!(parse_as(&fixed.data, authenticator).roles.len(), 1);
+    }
+}
+
+#[test]
+fn a_tab_or_a_letter_that_folds_never_makes_a_row_of_another() {
+    let read = |text: &str| parse_as(&BTreeMap::from([("mapRoles".to_owned(), text.to_owned())]), Authenticator::Eks);
+    let long_s = read(
+        "- {rolearn: \"arn:aws:iam::123456789012:role/op\u{17F}\", username: a}\n- {rolearn: 'arn:aws:iam::123456789012:role/ops', username: b}\n",
+    );
+    let ops = PrincipalArn::parse("arn:aws:iam::123456789012:role/ops").unwrap();
+    assert_eq!(long_s.candidates(&ops).len(), 2, "kept under two keys, and equal to one caller");
+    let kelvin = read(
+        "- {rolearn: \"arn:aws:iam::123456789012:role/\u{212A}\", username: a}\n- {rolearn: 'arn:aws:iam::123456789012:role/k', username: b}\n",
+    );
+    let k = PrincipalArn::parse("arn:aws:iam::123456789012:role/k").unwrap();
+    assert_eq!(kelvin.candidates(&k).len(), 1, "one key, of which the last row counts");
+    assert_eq!(read("- rolearn: x\n\tusername: u\n").state(Section::Roles), SectionState::Unreadable);
 }
 
 #[test]
@@ -144,6 +192,13 @@ proptest! {
         prop_assert_eq!(&read, &parse(&data));
         let _ = create_mapping(&data, &NewMapping { arn: ROLE, username: "u", groups: &[] }, Default::default());
         let _ = delete_mapping(&data, "a", Which::All);
+        for authenticator in [Authenticator::Eks, Authenticator::Doorward] {
+            let context = Context { authenticator, partition: None };
+            let found = lint(&data, &context);
+            prop_assert!(found.iter().all(|d| d.line >= 1 && d.column >= 1 && !d.message.chars().any(char::is_control)));
+            let fixed = fix(&data, &context);
+            prop_assert_eq!(fix(&fixed.data, &context).mended, vec![]);
+        }
     }
 
     #[test]

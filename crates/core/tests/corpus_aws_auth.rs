@@ -8,11 +8,13 @@
     reason = "tests fail by panicking"
 )]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use common::principal;
 use doorward_core::aws_auth::{self, AwsAuth, Match};
-use doorward_core::principal::Principal;
 use serde::Deserialize;
 
 type Data = BTreeMap<String, String>;
@@ -119,7 +121,7 @@ fn run(case: &Case) -> Result<(), String> {
 }
 
 fn identity(aws_auth: &AwsAuth, caller: &Caller) -> Result<Identity, &'static str> {
-    let principal = principal(caller);
+    let principal = principal(&caller.arn, &caller.access_key_id, caller.private_dns_name.clone());
     match aws_auth.find(&principal.canonical) {
         None => Err("not-mapped"),
         Some(Match::Account(_)) => Ok(Identity { username: principal.canonical.to_string(), groups: Vec::new() }),
@@ -128,18 +130,4 @@ fn identity(aws_auth: &AwsAuth, caller: &Caller) -> Result<Identity, &'static st
             Err(_) => Err("template"),
         },
     }
-}
-
-/// What STS would say of the caller.
-fn principal(caller: &Caller) -> Principal {
-    let sections: Vec<_> = caller.arn.splitn(6, ':').collect();
-    let (account, resource) = (sections[4], sections[5]);
-    let user_id = match resource.split_once('/') {
-        Some(("assumed-role", role)) => format!("AROAEXAMPLE:{}", role.split_once('/').unwrap().1),
-        Some(("federated-user", name)) => format!("{account}:{name}"),
-        Some(_) => "AIDAEXAMPLE".to_owned(),
-        None => account.to_owned(),
-    };
-    let principal = Principal::from_caller_identity(&caller.arn, account, &user_id, &caller.access_key_id).unwrap();
-    Principal { private_dns_name: caller.private_dns_name.clone(), ..principal }
 }

@@ -4,7 +4,11 @@ use doorward_core::aws_auth::edit::{
     Data, Duplicates, EditError, Edited, NewMapping, Which, create_account, create_mapping, delete_account,
     delete_mapping,
 };
-use doorward_core::aws_auth::{AwsAuth, Effect, IdentityMapping, Match, Section, SectionState, parse};
+use doorward_core::aws_auth::{
+    Authenticator, AwsAuth, Effect, IdentityMapping, Match, RowStatus, Section, SectionState, parse, parse_as,
+};
+use doorward_core::lint::fix::fix;
+use doorward_core::lint::{Context, lint};
 use doorward_core::principal::PrincipalArn;
 
 use crate::{Outcome, assert_is_a_message};
@@ -13,7 +17,8 @@ use crate::{Outcome, assert_is_a_message};
 ///
 /// Rows stand in order and have names; every row's ARN finds a row for that ARN, the last of its section; an unreadable
 /// section has no row and one problem; problems lie within the text; what was good last stays if a section breaks, and
-/// goes if it is gone.
+/// goes if it is gone. For EKS every row has one status with its reasons, every row that may count is a candidate of its
+/// principal, and no unreadable section has a row. What is linted lies within the text; mending twice is mending once.
 pub fn aws_auth(data: &[u8]) -> Outcome {
     let Some(data) = sections(data) else { return "not text" };
     let now = parse(&data);
@@ -41,6 +46,8 @@ pub fn aws_auth(data: &[u8]) -> Outcome {
         let about = |effect| now.problems.iter().filter(|p| p.section == section && p.kind.effect() == effect).count();
         assert_eq!(about(Effect::SectionUnreadable), usize::from(is_unreadable(section)));
     }
+    check_eks(&data);
+    check_lint(&data);
     let mut broken = data.clone();
     broken.insert("mapRoles".to_owned(), "- {".to_owned());
     let kept = parse(&broken).with_last_good(&now);
@@ -51,6 +58,44 @@ pub fn aws_auth(data: &[u8]) -> Outcome {
         (0, _) if now.problems.is_empty() => "read",
         (0, _) => "read with problems",
         _ => "unreadable",
+    }
+}
+
+fn check_eks(data: &Data) {
+    let eks = parse_as(data, Authenticator::Eks);
+    assert_eq!(eks, parse_as(data, Authenticator::Eks));
+    let rows = eks.rows();
+    assert!(rows.windows(2).all(|pair| (pair[0].section, pair[0].index) < (pair[1].section, pair[1].index)));
+    for row in rows {
+        assert_eq!(row.status == RowStatus::Live, row.reasons.is_empty());
+        assert_eq!(eks.state(row.section), SectionState::Read);
+        let Some(principal) =
+            row.mapping.and_then(|mapping| PrincipalArn::parse(&mapping.arn.to_ascii_lowercase()).ok())
+        else {
+            continue;
+        };
+        let candidates = eks.candidates(&principal);
+        let is_candidate = candidates.iter().any(|candidate| {
+            matches!(candidate, Match::Mapping(found) if (found.section, found.index) == (row.section, row.index))
+        });
+        match row.status {
+            RowStatus::Live | RowStatus::Hazardous => assert!(is_candidate && candidates.len() == 1),
+            RowStatus::Ambiguous => assert!(is_candidate && candidates.len() > 1),
+            RowStatus::Shadowed | RowStatus::Dropped => assert!(!is_candidate),
+            RowStatus::Dead => {}
+        }
+    }
+}
+
+fn check_lint(data: &Data) {
+    for authenticator in [Authenticator::Eks, Authenticator::Doorward] {
+        let context = Context { authenticator, partition: None };
+        for finding in lint(data, &context) {
+            assert_is_a_message(&finding.message);
+            assert!(finding.line >= 1 && finding.column >= 1);
+        }
+        let fixed = fix(data, &context);
+        assert!(fix(&fixed.data, &context).mended.is_empty());
     }
 }
 

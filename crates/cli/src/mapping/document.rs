@@ -17,6 +17,15 @@ pub(super) struct Document {
     data: Data,
 }
 
+/// Where a key's text stands in a file whose lines are its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TextPlace {
+    /// The line of the key, from 1; the text begins in the next one.
+    pub(super) head: usize,
+    /// How far the text is indented.
+    pub(super) indent: usize,
+}
+
 /// Why a file is no aws-auth, or cannot be changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DocumentError {
@@ -58,20 +67,47 @@ impl Document {
         &self.data
     }
 
+    /// Where a key's text stands, if it is a literal (`|`), whose lines are those of the file.
+    pub(super) fn place_of(&self, key: &str) -> Option<TextPlace> {
+        let text = self.data.get(key)?;
+        let lines: Vec<&str> = self.text.lines().collect();
+        let at = lines.iter().position(|line| line.starts_with("data:"))?;
+        let heads = [format!("{key}:"), format!("\"{key}\":"), format!("'{key}':")];
+        let is_head = |line: &&str| heads.iter().any(|head| line.trim_start().starts_with(head)) && line.contains('|');
+        let head = at + 1 + lines.get(at + 1..)?.iter().position(is_head)?;
+        let below = lines.get(head + 1..)?;
+        let (file_line, text_line) = below.iter().zip(text.lines()).find(|(_, text)| !text.trim().is_empty())?;
+        let indent = file_line.len().checked_sub(text_line.len())?;
+        let is_same =
+            |(file, text): (&&str, &str)| file.get(indent..).unwrap_or_default() == text || text.trim().is_empty();
+        let is_literal = below.len() >= text.lines().count() && below.iter().zip(text.lines()).all(is_same);
+        is_literal.then_some(TextPlace { head: head + 1, indent })
+    }
+
     /// The text with other data.
     ///
     /// # Errors
     /// If the file is written in a form that cannot be edited.
     pub(super) fn with_data(&self, data: &Data) -> Result<String, DocumentError> {
-        let changed: Vec<_> = data.iter().filter(|(key, text)| self.data.get(*key) != Some(text)).collect();
-        let Some((first, _)) = changed.first() else {
+        let gone: Vec<&String> = self.data.keys().filter(|key| !data.contains_key(*key)).collect();
+        let mut changed: Vec<_> = data.iter().filter(|(key, text)| self.data.get(*key) != Some(text)).collect();
+        let Some(first) = changed.first().map(|(key, _)| *key).or(gone.first().copied()) else {
             return Ok(self.text.clone());
         };
-        let form = || DocumentError::Form((*first).clone());
+        let form = || DocumentError::Form(first.clone());
         if self.text.trim_start().starts_with('{') {
             return json(&self.value, data).ok_or_else(form);
         }
         let mut lines: Vec<String> = self.text.split_inclusive('\n').map(str::to_owned).collect();
+        for old in gone {
+            // A key that goes is one that got another name.
+            let new = changed.iter().find(|(key, _)| key.eq_ignore_ascii_case(old)).or(changed.first());
+            let (new, text) = *new.ok_or_else(form)?;
+            rename(&mut lines, old, new).ok_or_else(form)?;
+            if self.data.get(old) == Some(text) {
+                changed.retain(|(key, _)| *key != new);
+            }
+        }
         for (key, text) in &changed {
             put(&mut lines, key, text).ok_or_else(form)?;
         }
@@ -127,6 +163,17 @@ fn json(value: &Value, data: &Data) -> Option<String> {
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter)).ok()?;
     text.push(b'\n');
     String::from_utf8(text).ok()
+}
+
+/// Gives a key another name. None if its line is not found.
+fn rename(lines: &mut [String], old: &str, new: &str) -> Option<()> {
+    let at = lines.iter().position(|line| line.starts_with("data:"))?;
+    let heads = [format!("{old}:"), format!("\"{old}\":"), format!("'{old}':")];
+    let is_inside = |line: &&mut String| is_blank_or_comment(line) || indent(line) > 0;
+    let mut inside = lines.get_mut(at + 1..)?.iter_mut().take_while(is_inside);
+    let line = inside.find(|line| heads.iter().any(|head| line.trim_start().starts_with(head)))?;
+    *line = line.replacen(old, new, 1);
+    Some(())
 }
 
 /// Puts a key's text in, replacing the lines of the one that is there. None if the lines are not found.

@@ -44,7 +44,7 @@ pub(crate) enum FileError {
         source: EditError,
     },
     /// Standard input cannot be changed.
-    #[error("standard input can only be listed; to change rows, give a file that can be written")]
+    #[error("standard input can only be read; to change rows, give a file that can be written")]
     Stdin,
 }
 
@@ -90,7 +90,11 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-fn document(path: &Path) -> Result<Document, FileError> {
+/// The file's text and what it holds.
+///
+/// # Errors
+/// If it cannot be read, or is no ConfigMap.
+pub(super) fn document(path: &Path) -> Result<Document, FileError> {
     let io = |source| FileError::Io { action: "read", path: path.to_owned(), source };
     let mut text = String::new();
     let read = if is_stdin(path) {

@@ -5,6 +5,7 @@ mod change;
 mod diff;
 mod document;
 mod file;
+mod lint;
 mod list;
 mod source;
 
@@ -27,7 +28,9 @@ Examples:
   doorward mapping list --cluster prod
   doorward mapping create --cluster prod --arn arn:aws:iam::123456789012:role/dev --username dev --group viewers
   doorward mapping delete --cluster prod --arn arn:aws:iam::123456789012:role/dev --dry-run
-  kubectl get configmap aws-auth -n kube-system -o yaml | doorward mapping list --aws-auth -";
+  doorward mapping lint --aws-auth aws-auth.yaml
+  doorward mapping lint --explain DW030
+  kubectl get configmap aws-auth -n kube-system -o yaml | doorward mapping lint --aws-auth -";
 
 /// What to do with rows.
 #[derive(Debug, Args)]
@@ -46,6 +49,8 @@ enum MappingVerb {
     Create(Box<CreateArgs>),
     /// Remove the first row for an ARN, or all of them, or an account.
     Delete(Box<DeleteArgs>),
+    /// Find what does not count, or not as meant; exits with 3 if anything is found.
+    Lint(Box<lint::LintArgs>),
 }
 
 /// Where aws-auth is.
@@ -130,5 +135,6 @@ pub(crate) async fn run(args: MappingArgs, talk: Talk) -> Result<ExitCode, CliEr
         MappingVerb::List(args) => list::run(&args, talk).await,
         MappingVerb::Create(args) => change::create(&args, talk).await,
         MappingVerb::Delete(args) => change::delete(&args, talk).await,
+        MappingVerb::Lint(args) => lint::run(&args, talk).await,
     }
 }

@@ -65,6 +65,19 @@ fn creator(status: &Value, cluster: &str) -> Option<KnownPrincipal> {
     serde_json::from_value(own.get("creator")?.clone()).ok()
 }
 
+/// By whose rules the cluster that these settings lead to reads its aws-auth. Where there are no settings, it is one of
+/// a kubeconfig alone, and taken for EKS.
+pub(crate) async fn authenticator_of(aws: &AwsArgs) -> Authenticator {
+    match aws_client(aws) {
+        Ok(client) => authenticator_at(&client).await,
+        Err(_) => Authenticator::Eks,
+    }
+}
+
+async fn authenticator_at(client: &AwsClient) -> Authenticator {
+    if DoorwardApi(client).status_if_there().await.is_some() { Authenticator::Doorward } else { Authenticator::Eks }
+}
+
 fn mode(description: &ClusterDescription) -> Result<AuthenticationMode, CliError> {
     // Clusters that are older than access entries do not say.
     let Some(config) = &description.access_config else { return Ok(AuthenticationMode::ConfigMap) };

@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 #[allow(unused_imports, reason = "for the verbs that compare Worlds")]
 pub(crate) use args::AfterArgs;
 pub(crate) use args::WorldArgs;
+pub(crate) use cluster::authenticator_of;
 pub(crate) use file::WorldFileError;
 
 use crate::error::CliError;

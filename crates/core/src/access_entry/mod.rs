@@ -20,6 +20,7 @@ use crate::username::Template;
 pub use association::AssociatedAccessPolicy;
 pub use entry_type::EntryType;
 pub use error::AccessEntryError;
+pub(crate) use request::reserved_prefix;
 pub use request::{AccessEntryUpdate, NewAccessEntry};
 pub use tags::{MAX_TAGS, TagError, Tags, merge_tags};
 

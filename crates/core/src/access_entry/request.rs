@@ -140,7 +140,8 @@ fn checked_groups(groups: &[String]) -> Result<Vec<String>, AccessEntryError> {
     Ok(checked)
 }
 
-fn reserved_prefix(text: &str) -> Option<&'static str> {
+/// The prefix that usernames and groups of entries must not have, if this text has one.
+pub(crate) fn reserved_prefix(text: &str) -> Option<&'static str> {
     RESERVED_PREFIXES.into_iter().find(|prefix| text.starts_with(prefix))
 }
 

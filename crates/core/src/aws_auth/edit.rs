@@ -267,10 +267,29 @@ pub fn delete_account(data: &Data, account: AccountId) -> Result<Edited, EditErr
     Ok(Edited { data, removed: Vec::new(), rewritten, warnings: Vec::new() })
 }
 
+/// Removes rows of `mapRoles` or `mapUsers` by their place, from 0, whether they count or not.
+///
+/// # Errors
+/// If the section cannot be read or edited.
+pub fn remove_rows(data: &Data, section: Section, rows: &[usize]) -> Result<Edited, EditError> {
+    let now = parse(data);
+    readable(&now, section)?;
+    let all = if section == Section::Users { &now.users } else { &now.roles };
+    let remove: BTreeSet<usize> = rows.iter().copied().collect();
+    let (removed, kept): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|row| remove.contains(&row.index));
+    if remove.is_empty() {
+        return Ok(unchanged(data, Vec::new()));
+    }
+    let remove: Vec<usize> = remove.into_iter().collect();
+    let change = Change { section, remove: &remove, append: Vec::new() };
+    let (data, rewritten) = apply(data, &now, &change, &Rows::Mappings(kept))?;
+    Ok(Edited { data, removed, rewritten, warnings: Vec::new() })
+}
+
 /// What is to become of one section's text.
 struct Change<'a> {
     section: Section,
-    /// Rows to remove, by their place.
+    /// Rows to remove, by their place, in order.
     remove: &'a [usize],
     /// Lines to append.
     append: Vec<String>,
@@ -357,7 +376,8 @@ fn apply(
         data.insert(section.key().to_owned(), text);
         data
     };
-    let dropped = dropped(now, section);
+    let mut dropped = dropped(now, section);
+    dropped.retain(|problem| problem.row.is_none_or(|row| change.remove.binary_search(&row).is_err()));
     let says_what_is_meant = |data: &Data| {
         let after = parse(data);
         expected.are_those_of(&after, section)
@@ -387,12 +407,12 @@ fn edited_lines(text: &str, change: &Change<'_>) -> Option<String> {
         Layout::Other => return None,
         Layout::Empty { rest } => (0, rest),
         Layout::Block { indent, rows } => {
+            let mut removed_lines: Vec<(usize, usize)> =
+                change.remove.iter().filter_map(|row| rows.get(*row)).copied().collect();
+            removed_lines.sort_unstable();
             let removed = |at: usize| {
-                change
-                    .remove
-                    .iter()
-                    .filter_map(|row| rows.get(*row))
-                    .any(|(first, last)| (*first..=*last).contains(&at))
+                let before = removed_lines.partition_point(|(first, _)| *first <= at);
+                before.checked_sub(1).and_then(|row| removed_lines.get(row)).is_some_and(|(_, last)| at <= *last)
             };
             let kept = lines(text).into_iter().enumerate().filter(|(at, _)| !removed(*at));
             (if rows.len() == change.remove.len() { 0 } else { indent }, kept.map(|(_, line)| line).collect())

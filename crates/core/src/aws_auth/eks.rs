@@ -13,7 +13,7 @@ use super::parse::{RowProblem, is_blank, misspelt, section_problem};
 use super::yaml::{self, Node, ScalarKind, Value};
 use super::{
     Authenticator, AwsAuth, IdentityMapping, MappedAccount, NeverMatches, Place, Places, Problem, ProblemKind, Section,
-    SectionState, States,
+    SectionState, States, strict,
 };
 use crate::arn::printable;
 use crate::principal::is_iam_name;
@@ -21,11 +21,13 @@ use crate::username::{Template, unknown_placeholder};
 
 /// Reads the ConfigMap's `data`.
 pub(super) fn read(data: &BTreeMap<String, String>) -> AwsAuth {
-    let text = |section: Section| data.get(section.key()).map_or("", String::as_str);
+    // In YAML 1.1 these end a line.
+    let with_line_feeds = |text: &String| text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n");
+    let text = |section: Section| data.get(section.key()).map(with_line_feeds).unwrap_or_default();
     let mut problems: Vec<Problem> = data.keys().filter_map(|key| misspelt(key)).collect();
-    let (roles, roles_state) = mappings(Section::Roles, text(Section::Roles), &mut problems);
-    let (users, users_state) = mappings(Section::Users, text(Section::Users), &mut problems);
-    let (accounts, accounts_state) = accounts(text(Section::Accounts), &mut problems);
+    let (roles, roles_state) = mappings(Section::Roles, &text(Section::Roles), &mut problems);
+    let (users, users_state) = mappings(Section::Users, &text(Section::Users), &mut problems);
+    let (accounts, accounts_state) = accounts(&text(Section::Accounts), &mut problems);
     let states = States { roles: roles_state, users: users_state, accounts: accounts_state };
     let authenticator = Authenticator::Eks;
     let mut aws_auth = AwsAuth { roles, users, accounts, problems, authenticator, states, ..AwsAuth::default() };
@@ -45,12 +47,8 @@ fn mappings(section: Section, text: &str, problems: &mut Vec<Problem>) -> (Vec<I
     for (index, node) in items.iter().enumerate() {
         let mut row = Row::default();
         let mut found = Vec::new();
-        if let Value::Mapping { .. } = node.value {
-            let mut object = BTreeMap::new();
-            collect(node, text, &mut object);
-            for (key, value) in object {
-                row.decode(section, key, value, &mut found);
-            }
+        for (key, value) in fields(node, text) {
+            row.decode(section, key, value, text, &mut found);
         }
         match row.checked(section, node, found) {
             Ok((mapping, hazards)) => {
@@ -77,6 +75,12 @@ fn accounts(text: &str, problems: &mut Vec<Problem>) -> (Vec<MappedAccount>, Sec
     for (index, node) in items.iter().enumerate() {
         // The text counts as it is written: `012345678901` is an account, and no number. Nothing is the empty account.
         let kind = match &node.value {
+            // Decoding ends here; what it has read so far is kept.
+            Value::Scalar { kind: ScalarKind::Mistagged, .. } => {
+                let kind = ProblemKind::TagLosesRest { found: node.describe() };
+                problems.push(Problem::new(section, None, node.place(), kind));
+                break;
+            }
             Value::Scalar { text, .. } => match text.parse() {
                 Ok(account) if !node.is_null() => {
                     rows.push(MappedAccount { index, line: node.line, column: node.column, account });
@@ -101,6 +105,12 @@ fn items(
         return Ok((Vec::new(), None));
     }
     let yaml::First { root, rest } = yaml::parse_first(text).map_err(section_problem)?;
+    let end = match &rest {
+        Some(Ok(line)) => text.split_inclusive('\n').take(line - 1).map(str::len).sum(),
+        Some(Err(_)) => root.end,
+        None => text.len(),
+    };
+    strict::check(text, &root, end)?;
     check(&root)?;
     let rest = rest.map(|rest| match rest {
         Ok(line) => Place { line, column: 1 },
@@ -113,31 +123,60 @@ fn items(
     }
 }
 
-/// Whether JSON can say all of it, wherever it stands. The parser bounds how deep it is.
-fn json_can_say(node: &Node, text: &str, section: Section) -> Result<(), RowProblem> {
+/// Whether the text can be decoded and said in JSON, wherever it stands. The parser bounds how deep it is.
+fn json_can_say(root: &Node, text: &str, section: Section) -> Result<(), RowProblem> {
+    can_be_decoded(root, text, section)?;
+    can_be_encoded(root, text, section)
+}
+
+/// Decoding fails at a key that is a collection, at a value whose tag lies, and at a merge of something else than a
+/// mapping, even where another value counts instead.
+fn can_be_decoded(node: &Node, text: &str, section: Section) -> Result<(), RowProblem> {
+    match &node.value {
+        Value::Scalar { kind: ScalarKind::Mistagged, .. } => {
+            Err((ProblemKind::TagLosesSection { found: node.describe() }, node.place()))
+        }
+        Value::Scalar { .. } => Ok(()),
+        Value::Sequence { items, .. } => items.iter().try_for_each(|item| can_be_decoded(item, text, section)),
+        Value::Mapping { pairs, .. } => pairs.iter().try_for_each(|(key, value)| {
+            if is_merge(key, text) {
+                can_be_merged(value)?;
+            } else if !matches!(&key.value, Value::Scalar { .. }) {
+                return Err(lost_by_key(key, node, text, section));
+            }
+            can_be_decoded(key, text, section)?;
+            can_be_decoded(value, text, section)
+        }),
+    }
+}
+
+/// Encoding fails at a key that is nothing and at a number that JSON has not, among the values that count.
+fn can_be_encoded(node: &Node, text: &str, section: Section) -> Result<(), RowProblem> {
     match &node.value {
         Value::Scalar { text, kind: ScalarKind::Number } if is_beyond_numbers(text) => {
             Err((ProblemKind::NumberLosesSection { found: printable(text) }, node.place()))
         }
         Value::Scalar { .. } => Ok(()),
-        Value::Sequence { items, .. } => items.iter().try_for_each(|item| json_can_say(item, text, section)),
-        Value::Mapping { pairs, .. } => pairs.iter().try_for_each(|(key, value)| {
-            if is_merge(key, text) {
-                can_be_merged(value)?;
-            } else if !matches!(&key.value, Value::Scalar { .. }) || key.is_null() {
-                return Err((lost_by_key(key, node, text, section), key.place()));
-            }
-            json_can_say(value, text, section)
-        }),
+        Value::Sequence { items, .. } => items.iter().try_for_each(|item| can_be_encoded(item, text, section)),
+        Value::Mapping { .. } => {
+            let mut object = BTreeMap::new();
+            collect(node, text, &mut object);
+            object.into_values().try_for_each(|(key, value)| {
+                if key.is_null() {
+                    return Err(lost_by_key(key, node, text, section));
+                }
+                can_be_encoded(value, text, section)
+            })
+        }
     }
 }
 
 /// `{{SessionName}}` is a mapping with a mapping as its key.
-fn lost_by_key(key: &Node, within: &Node, text: &str, section: Section) -> ProblemKind {
+fn lost_by_key(key: &Node, within: &Node, text: &str, section: Section) -> RowProblem {
     if text.get(within.start..).is_some_and(|text| text.starts_with("{{")) {
-        ProblemKind::UnquotedLosesSection
+        (ProblemKind::UnquotedLosesSection, within.place())
     } else {
-        ProblemKind::KeyLosesSection { expected: section.arn_key(), found: key.describe() }
+        (ProblemKind::KeyLosesSection { expected: section.arn_key(), found: key.describe() }, key.place())
     }
 }
 
@@ -164,9 +203,12 @@ fn can_be_merged(value: &Node) -> Result<(), RowProblem> {
     }
 }
 
-/// The keys of a mapping, in the order of JSON objects, which is that of their bytes. Of equal keys the last counts,
-/// and a merge counts as if its keys were written where it stands; of a list of merges, the first mapping counts most.
-fn collect<'n>(node: &'n Node, text: &str, object: &mut BTreeMap<&'n str, &'n Node>) {
+/// The keys and values of a mapping that count, in the order of JSON objects, which is that of the keys' bytes. Of equal
+/// keys the last counts, and a merge counts as if its keys were written where it stands; of a list of merges, the first
+/// mapping counts most.
+type Object<'n> = BTreeMap<(&'n str, bool), (&'n Node, &'n Node)>;
+
+fn collect<'n>(node: &'n Node, text: &str, object: &mut Object<'n>) {
     let Value::Mapping { pairs, .. } = &node.value else { return };
     for (key, value) in pairs {
         match (&key.value, &value.value) {
@@ -174,13 +216,21 @@ fn collect<'n>(node: &'n Node, text: &str, object: &mut BTreeMap<&'n str, &'n No
                 items.iter().rev().for_each(|item| collect(item, text, object));
             }
             _ if is_merge(key, text) => collect(value, text, object),
-            (Value::Scalar { text, kind: ScalarKind::Text | ScalarKind::Foreign }, _) => {
-                object.insert(text, value);
+            (Value::Scalar { text, kind }, _) => {
+                // A number or truth value becomes a key that no row has.
+                let is_text = matches!(kind, ScalarKind::Text | ScalarKind::Foreign);
+                object.insert((text, is_text), (key, value));
             }
-            // A number or truth value becomes a key that no row has.
             _ => {}
         }
     }
+}
+
+/// The values of a mapping by their keys, in the order of JSON objects.
+fn fields<'n>(node: &'n Node, text: &str) -> impl Iterator<Item = (&'n str, &'n Node)> + use<'n> {
+    let mut object = Object::new();
+    collect(node, text, &mut object);
+    object.into_iter().filter(|((_, is_text), _)| *is_text).map(|((key, _), (_, value))| (key, value))
 }
 
 /// A row while it is decoded.
@@ -203,7 +253,7 @@ struct Sso {
 
 impl Row {
     /// Takes one key. Keys are told apart without regard to case, and what comes later counts.
-    fn decode(&mut self, section: Section, key: &str, value: &Node, found: &mut Vec<RowProblem>) {
+    fn decode(&mut self, section: Section, key: &str, value: &Node, text: &str, found: &mut Vec<RowProblem>) {
         let key = fold(key);
         match key.as_str() {
             key if key == section.arn_key() => {
@@ -215,7 +265,7 @@ impl Row {
                     ));
                 }
             }
-            "sso" if section == Section::Roles => self.decode_sso(value),
+            "sso" if section == Section::Roles => self.decode_sso(value, text),
             "username" => {
                 self.places.username = Some(value.place());
                 // An empty name is reported once, when all keys have been read.
@@ -247,16 +297,14 @@ impl Row {
         self.places.groups = items.iter().map(Node::place).collect();
     }
 
-    fn decode_sso(&mut self, value: &Node) {
+    fn decode_sso(&mut self, value: &Node, text: &str) {
         if value.is_null() {
             self.sso = None;
             return;
         }
         let sso = self.sso.get_or_insert_default();
         sso.place = Some(value.place());
-        let mut object = BTreeMap::new();
-        collect(value, "", &mut object);
-        for (key, value) in object {
+        for (key, value) in fields(value, text) {
             let field = match fold(key).as_str() {
                 "permissionsetname" => &mut sso.permission_set,
                 "accountid" => &mut sso.account,

@@ -24,6 +24,8 @@ pub(super) struct Index {
     rows: HashMap<String, Key>,
     /// All rows that may count, where there is more than one.
     random: HashMap<String, Vec<Key>>,
+    /// Those rows by the key under which they are kept.
+    kept: HashMap<String, Key>,
 }
 
 /// What in aws-auth decides about a principal.
@@ -66,12 +68,14 @@ impl AwsAuth {
         let Some(random) = self.index.random.get(&folded) else {
             return self.row(&folded).filter(|winner| !is_row(winner));
         };
-        let mut candidates = random.iter().filter_map(|key| self.at(*key));
-        if candidates.clone().any(|candidate| is_row(&candidate)) {
+        // They are of one section and in order, and there may be thousands.
+        let first = random.first()?;
+        let index_of = |key: &Key| self.at(*key).map_or(usize::MAX, |candidate| candidate.index);
+        if first.0 == row.section && random.binary_search_by_key(&row.index, index_of).is_ok() {
             return None;
         }
-        let kept_as = kept_as(row);
-        candidates.clone().find(|candidate| kept_as_same(candidate, row, &kept_as)).or_else(|| candidates.next())
+        let same = self.index.kept.get(&kept_as(row)).filter(|(section, _)| *section == row.section);
+        self.at(*same.filter(|_| first.0 == row.section).unwrap_or(first))
     }
 
     fn row(&self, folded_arn: &str) -> Option<&IdentityMapping> {
@@ -127,7 +131,7 @@ impl AwsAuth {
                 rows.insert(row.arn.to_ascii_lowercase(), (section, at));
             }
         }
-        Index { rows, random: HashMap::new() }
+        Index { rows, ..Index::default() }
     }
 
     fn index_for_eks(&self) -> Index {
@@ -151,6 +155,8 @@ impl AwsAuth {
                     index.rows.insert(folded.clone(), *first);
                 }
                 if keys.len() > 1 {
+                    let rows = keys.iter().filter_map(|(_, at)| Some((kept_as(mappings.get(*at)?), (section, *at))));
+                    index.kept.extend(rows);
                     index.random.insert(folded, keys);
                 }
             }
@@ -163,17 +169,13 @@ impl AwsAuth {
 fn kept_as(row: &IdentityMapping) -> String {
     match row.section {
         Section::Users => row.arn.clone(),
-        Section::Roles | Section::Accounts => lower(&row.arn),
+        Section::Roles | Section::Accounts => lower_letters(&row.arn).collect(),
     }
 }
 
-fn kept_as_same(candidate: &IdentityMapping, row: &IdentityMapping, kept: &str) -> bool {
-    candidate.section == row.section && kept_as(candidate) == kept
-}
-
 /// Lower case as Unicode has it, as far as it can matter to an ARN, which is ASCII.
-fn lower(text: &str) -> String {
-    text.chars().map(|c| if c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() }).collect()
+fn lower_letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| if c == '\u{212A}' { 'k' } else { c.to_ascii_lowercase() })
 }
 
 /// What is left of a text where case is no difference, as Unicode folds it. Only the KELVIN SIGN and the long s fold to

@@ -21,15 +21,18 @@ use crate::username::{RenderError, Template};
 pub mod edit;
 mod eks;
 mod find;
+mod keys;
 mod layout;
 mod never;
 mod parse;
 mod problem;
 mod status;
+mod strict;
 mod write;
 mod yaml;
 
 pub use find::Match;
+pub use keys::{RowKeys, row_keys};
 pub use never::NeverMatches;
 pub use parse::{parse, parse_as};
 pub use problem::{Effect, Problem, ProblemKind};

@@ -62,6 +62,12 @@ pub enum NeverMatches {
 }
 
 impl NeverMatches {
+    /// Whom a row with this ARN matches; none if that is nobody.
+    pub fn somebody(arn: &str) -> Option<PrincipalArn> {
+        let principal = PrincipalArn::parse(arn).or_else(|_| PrincipalArn::parse(&fold(arn))).ok()?;
+        (principal.kind() != PrincipalKind::Role || principal.path() == "/").then_some(principal)
+    }
+
     /// Why this ARN matches nobody; none if somebody could have it.
     pub fn of(arn: &str) -> Option<Self> {
         let shown = || printable(arn);

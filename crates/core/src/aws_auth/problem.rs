@@ -191,6 +191,18 @@ pub enum ProblemKind {
          is lost; put it in quotes"
     )]
     UnquotedLosesSection,
+    /// A tag that lies, which costs the section.
+    #[error("{found} is not what its tag says, so that every row of the section is lost; remove the tag")]
+    TagLosesSection {
+        /// What stands there.
+        found: String,
+    },
+    /// A tag that lies, in `mapAccounts`.
+    #[error("{found} is not what its tag says, so that it and every row after it is lost; remove the tag")]
+    TagLosesRest {
+        /// What stands there.
+        found: String,
+    },
     /// A number that JSON has not, which costs the section.
     #[error(
         "`{found}` is a number that AWS's authenticator cannot pass on, so that every row of the section is lost; put it \
@@ -288,9 +300,10 @@ impl ProblemKind {
             | Self::KeyLosesSection { .. }
             | Self::UnquotedLosesSection
             | Self::NumberLosesSection { .. }
+            | Self::TagLosesSection { .. }
             | Self::Merge { .. } => Effect::SectionUnreadable,
             Self::Shadowed { .. } => Effect::RowShadowed,
-            Self::RestIgnored => Effect::TextIgnored,
+            Self::RestIgnored | Self::TagLosesRest { .. } => Effect::TextIgnored,
             Self::NeverMatches(_) | Self::NobodysAccount { .. } | Self::SsoOff => Effect::RowDead,
             Self::Nameless { .. }
             | Self::GroupsLost { .. }

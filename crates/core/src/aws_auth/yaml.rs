@@ -49,8 +49,10 @@ pub(super) enum ScalarKind {
     Bool,
     Number,
     Text,
-    /// It has a tag of YAML's own, such as `!!int`.
+    /// It has a tag of YAML's own, such as `!!int`, and is none of text.
     Other,
+    /// It has a tag of YAML's own, and is something else.
+    Mistagged,
     /// It has somebody's tag, such as `!secret`.
     Foreign,
 }
@@ -81,7 +83,7 @@ impl Node {
             Value::Scalar { kind: ScalarKind::Bool, text } => format!("the truth value `{}`", printable(text)),
             Value::Scalar { kind: ScalarKind::Number, text } => format!("the number `{}`", printable(text)),
             Value::Scalar { kind: ScalarKind::Text, text } => format!("the text `{}`", printable(text)),
-            Value::Scalar { kind: ScalarKind::Other | ScalarKind::Foreign, text } => {
+            Value::Scalar { kind: ScalarKind::Other | ScalarKind::Mistagged | ScalarKind::Foreign, text } => {
                 format!("the tagged value `{}`", printable(text))
             }
             Value::Sequence { .. } => "a list".to_owned(),
@@ -298,7 +300,20 @@ fn scalar_kind(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> ScalarKind 
         None if style == ScalarStyle::Plain => plain_kind(text),
         None => ScalarKind::Text,
         Some(tag) if tag.is_yaml_core_schema_tag("str") || tag.original() == "!" => ScalarKind::Text,
-        Some(tag) if tag.is_yaml_core_schema() => ScalarKind::Other,
+        Some(tag) if tag.is_yaml_core_schema() => {
+            let found = plain_kind(text);
+            let is = |suffix, kind| tag.is_yaml_core_schema_tag(suffix) && found == kind;
+            let is_whole = !text.contains(['.', 'e', 'E']) || text.starts_with("0x");
+            if is("null", ScalarKind::Null)
+                || is("bool", ScalarKind::Bool)
+                || is("float", ScalarKind::Number)
+                || (is("int", ScalarKind::Number) && is_whole)
+            {
+                ScalarKind::Other
+            } else {
+                ScalarKind::Mistagged
+            }
+        }
         Some(_) => ScalarKind::Foreign,
     }
 }
@@ -343,7 +358,9 @@ fn is_number(text: &str) -> bool {
         (whole, "") => all(whole, 10),
         (whole, fraction) => all(whole, 10) && all(fraction, 10),
     };
-    is_mantissa && exponent.is_none_or(|exponent| all(exponent, 10))
+    // What no floating-point number can hold stays text.
+    let is_finite = || digits.parse::<f64>().is_ok_and(f64::is_finite);
+    is_mantissa && exponent.is_none_or(|exponent| all(exponent, 10) && is_finite())
 }
 
 #[cfg(test)]
