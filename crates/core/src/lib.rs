@@ -17,6 +17,7 @@ pub mod cluster_name;
 pub mod directory;
 pub mod partition;
 pub mod permissions;
+pub mod plan;
 pub mod principal;
 pub mod rbac;
 pub mod resolve;
