@@ -97,6 +97,8 @@ pub enum Action {
         section: Section,
         /// The rows as they stood when the plan was made, in order.
         rows: Vec<MappingRow>,
+        /// How many rows the section had then, these included: so many fewer, and they are removed already.
+        rows_before: usize,
     },
     /// Put a section's text back as it was.
     RestoreSection {
