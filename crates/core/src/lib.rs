@@ -18,6 +18,7 @@ pub mod directory;
 pub mod lint;
 pub mod partition;
 pub mod permissions;
+pub mod plan;
 pub mod principal;
 pub mod questions;
 pub mod rbac;

@@ -5,7 +5,7 @@
 //! then the section alone is written anew, and if that does not say it either, the edit is refused. Nothing is ever
 //! written that could not be read back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
@@ -267,22 +267,27 @@ pub fn delete_account(data: &Data, account: AccountId) -> Result<Edited, EditErr
     Ok(Edited { data, removed: Vec::new(), rewritten, warnings: Vec::new() })
 }
 
-/// Removes rows of `mapRoles` or `mapUsers` by their place, from 0, whether they count or not.
+/// Removes rows by their place, from 0, whether they count or not.
 ///
 /// # Errors
 /// If the section cannot be read or edited.
 pub fn remove_rows(data: &Data, section: Section, rows: &[usize]) -> Result<Edited, EditError> {
     let now = parse(data);
     readable(&now, section)?;
-    let all = if section == Section::Users { &now.users } else { &now.roles };
     let remove: BTreeSet<usize> = rows.iter().copied().collect();
-    let (removed, kept): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|row| remove.contains(&row.index));
     if remove.is_empty() {
         return Ok(unchanged(data, Vec::new()));
     }
+    let stays = |index: &usize| !remove.contains(index);
+    let expected = match section {
+        Section::Roles => Rows::Mappings(now.roles.iter().filter(|row| stays(&row.index)).cloned().collect()),
+        Section::Users => Rows::Mappings(now.users.iter().filter(|row| stays(&row.index)).cloned().collect()),
+        Section::Accounts => Rows::Accounts(now.accounts.iter().filter(|row| stays(&row.index)).cloned().collect()),
+    };
+    let removed = now.mappings().filter(|row| row.section == section && !stays(&row.index)).cloned().collect();
     let remove: Vec<usize> = remove.into_iter().collect();
     let change = Change { section, remove: &remove, append: Vec::new() };
-    let (data, rewritten) = apply(data, &now, &change, &Rows::Mappings(kept))?;
+    let (data, rewritten) = apply(data, &now, &change, &expected)?;
     Ok(Edited { data, removed, rewritten, warnings: Vec::new() })
 }
 
@@ -396,7 +401,7 @@ fn apply(
     if says_what_is_meant(&rewritten) { Ok((rewritten, Some(section))) } else { Err(EditError::NotReadBack(section)) }
 }
 
-/// The rows that do not count now: they must stay as well.
+/// The rows that do not count now: those that are not removed must stay as well.
 fn dropped(aws_auth: &AwsAuth, section: Section) -> Vec<&Problem> {
     let is_dropped = |problem: &&Problem| problem.section == section && problem.kind.effect() == Effect::RowDropped;
     aws_auth.problems.iter().filter(is_dropped).collect()
