@@ -14,6 +14,7 @@ pub mod authorize;
 pub mod aws_auth;
 pub mod cluster;
 pub mod cluster_name;
+pub mod compare;
 pub mod directory;
 pub mod partition;
 pub mod permissions;

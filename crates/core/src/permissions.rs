@@ -26,7 +26,7 @@ pub const NODES: &str = "system:nodes";
 pub const NODE_PREFIX: &str = "system:node:";
 
 /// Where a permission counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope<'a> {
     /// Everywhere, cluster-wide requests and paths included.
     Cluster,
@@ -209,13 +209,17 @@ pub struct Access<'a> {
 /// # Errors
 /// [`Refusal`] if the principal is not let in at all.
 pub fn permissions<'a>(world: &'a World, caller: &Principal) -> Result<Access<'a>, Refusal> {
-    let resolved = resolve(world, caller)?;
+    resolve(world, caller).map(|resolved| access(world, caller, resolved))
+}
+
+/// Everything a principal may do that came in like this.
+pub fn access<'a>(world: &'a World, caller: &Principal, resolved: Resolved) -> Access<'a> {
     let KubernetesIdentity { username, groups, .. } = &resolved.identity;
     let mut permissions = PermissionSet::of_rbac(world.rbac(), username, groups);
     if let (Source::AccessEntry(_), Some(entry)) = (&resolved.source, world.entry_of_caller(caller)) {
         permissions = permissions.with_policies_of(world, entry);
     }
-    Ok(Access { resolved, permissions })
+    Access { resolved, permissions }
 }
 
 #[cfg(test)]

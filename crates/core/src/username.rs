@@ -46,6 +46,11 @@ impl Template {
         self.placeholders().next().is_none()
     }
 
+    /// Its parts, from left to right.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        Pieces(&self.text)
+    }
+
     /// Its placeholders, in order, repeated ones repeatedly.
     pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> + '_ {
         Pieces(&self.text).filter_map(|piece| match piece {
@@ -249,8 +254,11 @@ pub enum EntryUsernameError {
 }
 
 /// A part of a template.
-enum Piece<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Text.
     Literal(&'a str),
+    /// What the caller fills in.
     Placeholder(Placeholder),
     /// Something in double braces that is none.
     Unknown(&'a str),
