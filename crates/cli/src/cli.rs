@@ -6,7 +6,9 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::error::{CliError, exit};
 use crate::talk::Talk;
-use crate::{cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, serve, status, token};
+use crate::{
+    cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, migrate, serve, status, token, world,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +55,11 @@ enum Verb {
     Lab(lab::LabArgs),
     /// List, create and delete rows of aws-auth.
     Mapping(mapping::MappingArgs),
+    /// Go from aws-auth to access entries.
+    #[command(hide = true)]
+    Migrate(migrate::MigrateArgs),
+    /// Keep everything that decides access on a cluster as one file.
+    World(world::WorldVerbArgs),
     /// Show the server's clusters, and what is wrong with them.
     Status(status::StatusArgs),
     /// Print a token for a cluster, as `aws eks get-token` does.
@@ -103,6 +110,8 @@ fn run_verb(verb: Verb, talk: Talk) -> Result<ExitCode, CliError> {
             Verb::Directory(args) => directory::run(args, talk).await,
             Verb::Lab(args) => lab::run(args).await,
             Verb::Mapping(args) => mapping::run(args, talk).await,
+            Verb::Migrate(args) => migrate::run(args, talk).await,
+            Verb::World(args) => world::run(args, talk).await,
             Verb::Status(args) => status::run(args, talk).await,
             Verb::Token(args) => token::run(args).await,
             Verb::Kubeconfig(args) => kubeconfig::run(args, talk).await,

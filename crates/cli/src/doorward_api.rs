@@ -79,6 +79,16 @@ impl DoorwardApi<'_> {
         self.call("GetStatus", Method::GET, "/doorward/v1/status", None).await
     }
 
+    /// Whether it is a Doorward server that the settings name, and not AWS: only Doorward serves its own status, or
+    /// refuses it by the permission that is missing.
+    pub(crate) async fn is_there(&self) -> bool {
+        match self.status().await {
+            Ok(status) => status.get("version").is_some() && status.get("clusters").is_some(),
+            Err(AwsError::Api { message, .. }) => message.contains("doorward:GetStatus"),
+            Err(_) => false,
+        }
+    }
+
     /// An answer that cannot be read.
     pub(crate) fn strange(&self, operation: &str, error: &serde_json::Error) -> AwsError {
         let url = self.0.settings().endpoint(Service::Doorward).map(|endpoint| endpoint.to_string());

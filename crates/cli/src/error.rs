@@ -8,6 +8,7 @@ use crate::aws::AwsError;
 use crate::kubernetes::KubernetesError;
 use crate::mapping::FileError;
 use crate::serve::ConfigError;
+use crate::world::WorldFileError;
 
 /// Exit codes; they are part of the contract with scripts.
 pub(crate) mod exit {
@@ -17,6 +18,8 @@ pub(crate) mod exit {
     pub(crate) const FAILED: u8 = 1;
     /// It was not tried: flags, variables or the configuration file are wrong.
     pub(crate) const USAGE: u8 = 2;
+    /// There are findings or differences, or the answer is no.
+    pub(crate) const FINDINGS: u8 = 3;
 }
 
 /// Why a verb did not do what it was asked to.
@@ -49,6 +52,15 @@ pub(crate) enum CliError {
     /// aws-auth in a file.
     #[error(transparent)]
     MappingFile(#[from] FileError),
+    /// A World in files.
+    #[error(transparent)]
+    WorldFile(#[from] WorldFileError),
+    /// A World that makes no sense.
+    #[error(transparent)]
+    World(#[from] doorward_core::world_document::WorldDocumentError),
+    /// RBAC in a cluster.
+    #[error(transparent)]
+    Rbac(#[from] doorward_cluster::rbac::RbacReadError),
     /// An edit of aws-auth.
     #[error(transparent)]
     Edit(#[from] doorward_core::aws_auth::edit::EditError),

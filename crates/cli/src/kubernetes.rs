@@ -77,14 +77,54 @@ pub(crate) enum KubernetesError {
 /// # Errors
 /// If no way is found, or it cannot be used.
 pub(crate) async fn client(args: &KubernetesArgs, aws: &AwsArgs, talk: Talk) -> Result<Client, CliError> {
-    let is_explicit = args.kubeconfig.is_some() || args.context.is_some();
-    let Some(cluster) = args.cluster.as_deref().filter(|_| !is_explicit) else {
+    let Some(cluster) = args.cluster.as_deref().filter(|_| !is_explicit(args)) else {
         return Ok(of_kubeconfig(read_kubeconfig(args)?, args.context.clone()).await?);
     };
-    let error = match with_token(cluster, aws, talk).await {
-        Ok(client) => return Ok(client),
-        Err(error) => error,
-    };
+    match with_token(cluster, aws, talk).await {
+        Ok(client) => Ok(client),
+        Err(error) => of_a_context_for(cluster, args, error, talk).await,
+    }
+}
+
+/// A client for a cluster that is described already: as [`client`] finds it.
+///
+/// # Errors
+/// If no way is found, or it cannot be used.
+pub(crate) async fn client_of(
+    args: &KubernetesArgs,
+    aws: &AwsClient,
+    cluster: &ClusterDescription,
+    talk: Talk,
+) -> Result<Client, CliError> {
+    if is_explicit(args) {
+        return Ok(of_kubeconfig(read_kubeconfig(args)?, args.context.clone()).await?);
+    }
+    match of_description(aws, cluster).await {
+        Ok(client) => Ok(client),
+        Err(error) => of_a_context_for(&cluster.name, args, error, talk).await,
+    }
+}
+
+/// The name of the cluster that the kubeconfig's context (the current one, or `--context`) is for.
+pub(crate) fn cluster_of_context(args: &KubernetesArgs) -> Option<String> {
+    let kubeconfig = read_kubeconfig(args).ok()?;
+    let context = args.context.as_ref().or(kubeconfig.current_context.as_ref())?;
+    let named = kubeconfig.contexts.iter().find(|named| named.name == *context)?;
+    let cluster = &named.context.as_ref()?.cluster;
+    // `aws eks update-kubeconfig` names clusters by their ARN.
+    Some(cluster.rsplit_once(":cluster/").map_or(cluster.as_str(), |(_, name)| name).to_owned())
+}
+
+fn is_explicit(args: &KubernetesArgs) -> bool {
+    args.kubeconfig.is_some() || args.context.is_some()
+}
+
+async fn of_a_context_for(
+    cluster: &str,
+    args: &KubernetesArgs,
+    error: CliError,
+    talk: Talk,
+) -> Result<Client, CliError> {
     let kubeconfig = read_kubeconfig(args).ok();
     match kubeconfig.as_ref().and_then(|kubeconfig| context_for(kubeconfig, cluster)).zip(kubeconfig.clone()) {
         Some((context, kubeconfig)) => {

@@ -15,12 +15,14 @@ mod lab;
 mod logging;
 mod man;
 mod mapping;
+mod migrate;
 mod output;
 mod serve;
 mod status;
 mod table;
 mod talk;
 mod token;
+mod world;
 
 use std::process::ExitCode;
 

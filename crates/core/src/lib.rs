@@ -21,5 +21,7 @@ pub mod permissions;
 pub mod principal;
 pub mod rbac;
 pub mod resolve;
+pub mod suggestion;
 pub mod username;
 pub mod world;
+pub mod world_document;

@@ -231,7 +231,7 @@ pub(crate) fn ec2_host(partition: Partition, region: &str) -> Option<String> {
 }
 
 /// The public endpoint of IAM, of which a partition has one, and the region that a request to it is signed for.
-pub(crate) fn iam_host(partition: Partition) -> (String, &'static str) {
+pub fn iam_host(partition: Partition) -> (String, &'static str) {
     let (label, region) = match partition {
         Partition::Aws => ("iam", "us-east-1"),
         Partition::AwsCn => ("iam.cn-north-1", "cn-north-1"),

@@ -51,12 +51,20 @@ struct Described {
     cluster: Value,
 }
 
+/// A page of any list.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
-    clusters: Vec<String>,
+struct Listed<T> {
+    #[serde(alias = "clusters", alias = "accessEntries", alias = "associatedAccessPolicies")]
+    items: Vec<T>,
     #[serde(default)]
     next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedEntry {
+    access_entry: Value,
 }
 
 impl AwsClient {
@@ -83,16 +91,38 @@ impl AwsClient {
     /// # Errors
     /// If the server refuses, among others.
     pub(crate) async fn list_clusters(&self) -> Result<Vec<String>, AwsError> {
-        let (mut names, mut query) = (Vec::new(), String::new());
-        for _ in 0..MAX_PAGES {
-            let page: Listed = self.eks("ListClusters", Method::GET, "/clusters", &query).await?;
-            names.extend(page.clusters);
-            match page.next_token.filter(|token| !token.is_empty()) {
-                Some(token) => query = format!("nextToken={}", encode(&token)),
-                None => return Ok(names),
-            }
-        }
-        Err(self.strange("ListClusters", "never ends"))
+        self.eks_list("ListClusters", "/clusters").await
+    }
+
+    /// `ListAccessEntries`, every page: the ARNs of the principals.
+    ///
+    /// # Errors
+    /// If the cluster's mode knows no entries, among others.
+    pub(crate) async fn list_access_entries(&self, cluster: &str) -> Result<Vec<String>, AwsError> {
+        self.eks_list("ListAccessEntries", &format!("/clusters/{}/access-entries", encode(cluster))).await
+    }
+
+    /// `DescribeAccessEntry`: the whole answer's `accessEntry`.
+    ///
+    /// # Errors
+    /// If there is none, among others.
+    pub(crate) async fn describe_access_entry(&self, cluster: &str, principal: &str) -> Result<Value, AwsError> {
+        let path = entry_path(cluster, principal);
+        let described: DescribedEntry = self.eks("DescribeAccessEntry", Method::GET, &path, "").await?;
+        Ok(described.access_entry)
+    }
+
+    /// `ListAssociatedAccessPolicies`, every page.
+    ///
+    /// # Errors
+    /// If there is no such entry, among others.
+    pub(crate) async fn list_associated_access_policies(
+        &self,
+        cluster: &str,
+        principal: &str,
+    ) -> Result<Vec<Value>, AwsError> {
+        let path = format!("{}/access-policies", entry_path(cluster, principal));
+        self.eks_list("ListAssociatedAccessPolicies", &path).await
     }
 
     /// `DeleteCluster`.
@@ -102,6 +132,19 @@ impl AwsClient {
     pub(crate) async fn delete_cluster(&self, name: &str) -> Result<(), AwsError> {
         let path = format!("/clusters/{}", encode(name));
         self.eks::<Value>("DeleteCluster", Method::DELETE, &path, "").await.map(|_| ())
+    }
+
+    async fn eks_list<T: DeserializeOwned>(&self, operation: &str, path: &str) -> Result<Vec<T>, AwsError> {
+        let (mut items, mut query) = (Vec::new(), String::new());
+        for _ in 0..MAX_PAGES {
+            let page: Listed<T> = self.eks(operation, Method::GET, path, &query).await?;
+            items.extend(page.items);
+            match page.next_token.filter(|token| !token.is_empty()) {
+                Some(token) => query = format!("nextToken={}", encode(&token)),
+                None => return Ok(items),
+            }
+        }
+        Err(self.strange(operation, "never ends"))
     }
 
     async fn eks<T: DeserializeOwned>(
@@ -127,4 +170,8 @@ impl AwsClient {
             problem: problem.to_owned(),
         }
     }
+}
+
+fn entry_path(cluster: &str, principal: &str) -> String {
+    format!("/clusters/{}/access-entries/{}", encode(cluster), encode(principal))
 }

@@ -1,5 +1,7 @@
 //! Where a service's API is. The order is that of the AWS SDKs and Tools reference guide, "Service-specific endpoints".
 
+use doorward_core::partition::Partition;
+use doorward_identity::hosts::iam_host;
 use http::Uri;
 
 use super::error::AwsError;
@@ -12,6 +14,8 @@ pub(crate) enum Service {
     Eks,
     /// The STS API.
     Sts,
+    /// The IAM API.
+    Iam,
     /// What only a Doorward server has.
     Doorward,
 }
@@ -22,6 +26,7 @@ impl Service {
         match self {
             Self::Eks => "eks",
             Self::Sts => "sts",
+            Self::Iam => "iam",
             Self::Doorward => "doorward",
         }
     }
@@ -30,6 +35,7 @@ impl Service {
         match self {
             Self::Eks => "AWS_ENDPOINT_URL_EKS",
             Self::Sts => "AWS_ENDPOINT_URL_STS",
+            Self::Iam => "AWS_ENDPOINT_URL_IAM",
             Self::Doorward => "AWS_ENDPOINT_URL_DOORWARD",
         }
     }
@@ -155,6 +161,11 @@ impl AwsSettings {
                 let global = Endpoint::of_aws("sts.amazonaws.com".to_owned());
                 return Ok(Endpoint { signing_region: Some("us-east-1"), ..global });
             }
+            // A partition has one.
+            (Service::Iam, region) => {
+                let (host, region) = iam_host(Domains::of(region.unwrap_or_default()).partition);
+                return Ok(Endpoint { signing_region: Some(region), ..Endpoint::of_aws(host) });
+            }
             (Service::Eks | Service::Sts, _) => self.region()?,
         };
         let domains = Domains::of(region);
@@ -178,22 +189,24 @@ impl AwsSettings {
 
 /// What a region's hosts end in.
 struct Domains {
+    partition: Partition,
     standard: &'static str,
     dual_stack: &'static str,
 }
 
 impl Domains {
     fn of(region: &str) -> Self {
-        let (standard, dual_stack) = match region.split('-').next() {
-            Some("cn") => ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-            Some("eusc") => ("amazonaws.eu", "api.amazonwebservices.eu"),
-            Some("us") if region.starts_with("us-isof-") => ("csp.hci.ic.gov", "api.aws"),
-            Some("us") if region.starts_with("us-isob-") => ("sc2s.sgov.gov", "api.aws"),
-            Some("us") if region.starts_with("us-iso-") => ("c2s.ic.gov", "api.aws"),
-            Some("eu") if region.starts_with("eu-isoe-") => ("cloud.adc-e.uk", "api.aws"),
-            _ => ("amazonaws.com", "api.aws"),
+        let (partition, standard, dual_stack) = match region.split('-').next() {
+            Some("cn") => (Partition::AwsCn, "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+            Some("eusc") => (Partition::AwsEusc, "amazonaws.eu", "api.amazonwebservices.eu"),
+            Some("us") if region.starts_with("us-gov-") => (Partition::AwsUsGov, "amazonaws.com", "api.aws"),
+            Some("us") if region.starts_with("us-isof-") => (Partition::AwsIsoF, "csp.hci.ic.gov", "api.aws"),
+            Some("us") if region.starts_with("us-isob-") => (Partition::AwsIsoB, "sc2s.sgov.gov", "api.aws"),
+            Some("us") if region.starts_with("us-iso-") => (Partition::AwsIso, "c2s.ic.gov", "api.aws"),
+            Some("eu") if region.starts_with("eu-isoe-") => (Partition::AwsIsoE, "cloud.adc-e.uk", "api.aws"),
+            _ => (Partition::Aws, "amazonaws.com", "api.aws"),
         };
-        Self { standard, dual_stack }
+        Self { partition, standard, dual_stack }
     }
 }
 
@@ -238,6 +251,9 @@ mod tests {
             ("us-gov-west-1", Service::Sts, "sts.us-gov-west-1.amazonaws.com"),
             ("us-iso-east-1", Service::Eks, "eks.us-iso-east-1.c2s.ic.gov"),
             ("aws-global", Service::Sts, "sts.amazonaws.com"),
+            ("us-west-2", Service::Iam, "iam.amazonaws.com"),
+            ("us-gov-east-1", Service::Iam, "iam.us-gov.amazonaws.com"),
+            ("", Service::Iam, "iam.amazonaws.com"),
             ("", Service::Sts, "sts.amazonaws.com"),
         ] {
             assert_eq!(endpoint([("AWS_REGION", region)], "", service), format!("https://{host}"));

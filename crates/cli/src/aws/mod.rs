@@ -6,6 +6,7 @@ pub(crate) mod eks;
 mod endpoint;
 mod environment;
 mod error;
+mod iam;
 mod ini;
 mod process;
 mod settings;

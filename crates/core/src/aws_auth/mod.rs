@@ -17,6 +17,7 @@ use crate::account_id::AccountId;
 use crate::principal::Principal;
 use crate::username::{RenderError, Template};
 
+mod authenticator;
 pub mod edit;
 mod find;
 mod layout;
@@ -25,6 +26,7 @@ mod problem;
 mod write;
 mod yaml;
 
+pub use authenticator::Authenticator;
 pub use find::Match;
 pub use parse::parse;
 pub use problem::{Effect, Problem, ProblemKind};

@@ -156,14 +156,26 @@ impl Rbac {
     /// # Errors
     /// [`RbacError`] for text that is neither, and for an object without what its kind must have.
     pub fn parse(text: &str) -> Result<Self, RbacError> {
+        Self::of(documents(text)?)
+    }
+
+    /// Reads objects, and lists of them, that are JSON values already.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`].
+    pub fn from_objects(values: impl IntoIterator<Item = serde_json::Value>) -> Result<Self, RbacError> {
+        let syntax = |error: serde_json::Error| RbacError::Syntax(printable(&error.to_string()));
+        let documents = values.into_iter().map(|value| serde_json::from_value(value).map_err(syntax));
+        Self::of(documents.collect::<Result<Vec<Object>, _>>()?)
+    }
+
+    fn of(documents: Vec<Object>) -> Result<Self, RbacError> {
         let (mut roles, mut bindings) = (Vec::new(), Vec::new());
-        for document in documents(text)? {
-            for object in document.into_objects() {
-                match object.into_parsed()? {
-                    Some(Parsed::Role(role)) => roles.push(role),
-                    Some(Parsed::Binding(binding)) => bindings.push(binding),
-                    None => {}
-                }
+        for object in documents.into_iter().flat_map(Object::into_objects) {
+            match object.into_parsed()? {
+                Some(Parsed::Role(role)) => roles.push(role),
+                Some(Parsed::Binding(binding)) => bindings.push(binding),
+                None => {}
             }
         }
         Ok(Self::new(roles, bindings))

@@ -1,0 +1,27 @@
+//! `doorward migrate`: from aws-auth to access entries, with a proof that nobody gains or loses access.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::error::CliError;
+use crate::talk::Talk;
+
+/// What to do of a migration.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(subcommand)]
+    verb: MigrateVerb,
+}
+
+/// The parts of a migration, one file each.
+#[derive(Debug, Subcommand)]
+enum MigrateVerb {}
+
+/// Does it.
+///
+/// # Errors
+/// As each part says.
+pub(crate) async fn run(args: MigrateArgs, _talk: Talk) -> Result<ExitCode, CliError> {
+    match args.verb {}
+}

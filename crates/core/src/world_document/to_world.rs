@@ -1,0 +1,76 @@
+//! From what was read to the value that decides.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::error::WorldDocumentError as Error;
+use super::{EntryDocument, WorldDocument};
+use crate::access_entry::{AccessEntry, AssociatedAccessPolicy, EntryType};
+use crate::aws_auth;
+use crate::directory::Directory;
+use crate::rbac::Rbac;
+use crate::username::Template;
+use crate::world::World;
+
+impl WorldDocument {
+    /// The World that this document describes. What it does not know (`null`) is empty there.
+    ///
+    /// Entries are taken as they were accepted. An entry has the unique id that the directory knows for its principal;
+    /// without a directory, callers are recognised by ARN.
+    ///
+    /// # Errors
+    /// For a username that no entry can have, and for RBAC objects that make no sense.
+    pub fn to_world(&self) -> Result<World, Error> {
+        let directory = Directory::new(self.directory.iter().flatten().cloned());
+        let mut world = World::new(self.authentication_mode);
+        for (at, entry) in self.access_entries.iter().enumerate() {
+            world = world.with_entry(access_entry(entry, &directory, at)?);
+        }
+        if let Some(aws_auth) = &self.aws_auth {
+            world = world.with_aws_auth(aws_auth::parse(&aws_auth.data));
+        }
+        if let Some(rbac) = &self.rbac {
+            world = world.with_rbac(Arc::new(Rbac::from_objects(rbac.iter().cloned())?));
+        }
+        let creator = self.creator.as_ref().and_then(|creator| creator.unique_id.clone());
+        Ok(world.with_creator(creator).with_directory(Arc::new(directory)))
+    }
+
+    /// Access entries of types that this program does not know. They are taken for `STANDARD`: what their users may do
+    /// comes from username, groups and policies alone, whatever the type.
+    pub fn unknown_types(&self) -> impl Iterator<Item = &EntryDocument> {
+        self.access_entries.iter().filter(|entry| EntryType::from_name(&entry.r#type).is_none())
+    }
+}
+
+fn access_entry(entry: &EntryDocument, directory: &Directory, at: usize) -> Result<AccessEntry, Error> {
+    // Of an entry whose principal was made again under another path, the principal of today is somebody else.
+    let known = directory.find(&entry.principal_arn).filter(|known| known.arn == entry.principal_arn);
+    let username = Template::parse(&entry.username)
+        .map_err(|error| Error::value(&format!("accessEntries[{at}].username"), error.to_string()))?;
+    let created_at = entry.created_at.unwrap_or(Timestamp::UNIX_EPOCH);
+    let policies = entry.associated_access_policies.iter().map(|association| {
+        let associated_at = association.associated_at.unwrap_or(created_at);
+        let associated = AssociatedAccessPolicy {
+            policy_arn: association.policy_arn.clone(),
+            access_scope: association.access_scope.clone(),
+            associated_at,
+            modified_at: association.modified_at.unwrap_or(associated_at),
+        };
+        (association.policy_arn.name().to_owned(), associated)
+    });
+    Ok(AccessEntry {
+        principal_arn: entry.principal_arn.clone(),
+        principal_id: known.and_then(|known| known.unique_id.clone()),
+        r#type: EntryType::from_name(&entry.r#type).unwrap_or_default(),
+        username,
+        kubernetes_groups: entry.kubernetes_groups.clone(),
+        tags: entry.tags.clone(),
+        id: entry.access_entry_arn.as_deref().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned(),
+        created_by: None,
+        created_at,
+        modified_at: entry.modified_at.unwrap_or(created_at),
+        access_policies: policies.collect(),
+    })
+}
