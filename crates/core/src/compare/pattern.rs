@@ -1,6 +1,7 @@
 //! A username or a group as a function of who comes in under it, and for which callers it is a given text.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::principal::{PrincipalArn, is_iam_name, is_session_name};
 use crate::username::{Piece, Placeholder, Template};
@@ -99,6 +100,21 @@ impl Pattern {
     }
 }
 
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.0 {
+            f.write_str(match part {
+                Part::Text(text) => text,
+                Part::Session => Placeholder::SessionName.as_str(),
+                Part::SessionRaw => Placeholder::SessionNameRaw.as_str(),
+                Part::AccessKey => Placeholder::AccessKeyId.as_str(),
+                Part::NodeName => Placeholder::Ec2PrivateDnsName.as_str(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
 /// Takes one part after the other off the text. With `beginning` the text may end before the parts do.
 fn solve(parts: &[Part], text: &str, beginning: bool, bound: &Bound, found: &mut BTreeSet<Bound>) {
     if text.is_empty() && (beginning || parts.is_empty()) {
@@ -132,16 +148,17 @@ fn is_possible(part: &Part, text: &str) -> bool {
         Part::Session => is_session_name(text) && !text.contains('@'),
         Part::SessionRaw => is_session_name(text),
         Part::AccessKey => is_iam_name(text, 128),
-        Part::NodeName => text.len() <= 253 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':'),
+        Part::NodeName => {
+            text.len() <= 253 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+        }
     }
 }
 
 impl Bound {
     fn with(&self, part: &Part, value: &str) -> Option<Self> {
         let fits = |bound: &Option<String>, value: &str| bound.as_deref().is_none_or(|bound| bound == value);
-        let raw_fits = |raw: &Option<String>, session: &str| {
-            raw.as_deref().is_none_or(|raw| raw.replace('@', "-") == session)
-        };
+        let raw_fits =
+            |raw: &Option<String>, session: &str| raw.as_deref().is_none_or(|raw| raw.replace('@', "-") == session);
         let mut next = self.clone();
         let ok = match part {
             Part::Text(_) => false,
