@@ -19,6 +19,7 @@ pub mod directory;
 pub mod partition;
 pub mod permissions;
 pub mod principal;
+pub mod questions;
 pub mod rbac;
 pub mod resolve;
 pub mod suggestion;

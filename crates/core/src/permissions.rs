@@ -13,7 +13,7 @@ use crate::access_policy::AccessPolicy;
 use crate::access_scope::AccessScope;
 use crate::principal::Principal;
 use crate::rbac::{Attributes, Binding, BindingSubject, PolicyRule, Rbac, Role};
-use crate::resolve::{KubernetesIdentity, Refusal, Resolved, Source, resolve};
+use crate::resolve::{KubernetesIdentity, Refusal, Resolved, Source, resolve, resolve_all};
 use crate::world::World;
 
 /// The group whose members no authorizer is asked about.
@@ -209,11 +209,17 @@ pub struct Access<'a> {
 /// # Errors
 /// [`Refusal`] if the principal is not let in at all.
 pub fn permissions<'a>(world: &'a World, caller: &Principal) -> Result<Access<'a>, Refusal> {
-    resolve(world, caller).map(|resolved| access(world, caller, resolved))
+    Ok(of_resolved(world, caller, resolve(world, caller)?))
 }
 
-/// Everything a principal may do that came in like this.
-pub fn access<'a>(world: &'a World, caller: &Principal, resolved: Resolved) -> Access<'a> {
+/// The same for every identity that the principal may be given: see [`resolve_all`]. Never empty.
+pub fn permissions_all<'a>(world: &'a World, caller: &Principal) -> Vec<Result<Access<'a>, Refusal>> {
+    let all = resolve_all(world, caller).into_iter();
+    all.map(|resolved| resolved.map(|resolved| of_resolved(world, caller, resolved))).collect()
+}
+
+/// The same for one identity that the principal may be given.
+pub(crate) fn of_resolved<'a>(world: &'a World, caller: &Principal, resolved: Resolved) -> Access<'a> {
     let KubernetesIdentity { username, groups, .. } = &resolved.identity;
     let mut permissions = PermissionSet::of_rbac(world.rbac(), username, groups);
     if let (Source::AccessEntry(_), Some(entry)) = (&resolved.source, world.entry_of_caller(caller)) {

@@ -106,15 +106,27 @@ pub fn resolve(world: &World, caller: &Principal) -> Result<Resolved, Refusal> {
         return Ok(as_creator(caller));
     }
     if world.mode().uses_aws_auth() {
-        return by_aws_auth(world, caller);
+        let found = world.aws_auth().find(&caller.canonical).ok_or(Refusal::NotMapped)?;
+        return by_aws_auth(found, caller);
     }
     Err(Refusal::NotMapped)
 }
 
-/// Every way in which a principal could be decided about: more than one where it is left to chance which row of aws-auth
-/// counts. [`resolve`] gives the first.
-pub fn possible(world: &World, caller: &Principal) -> Vec<Result<Resolved, Refusal>> {
-    vec![resolve(world, caller)]
+/// Every identity that a verified principal may be given: one, except where AWS's authenticator takes one of several
+/// rows at random for each request. Never empty; the first is what [`resolve`] gives.
+pub fn resolve_all(world: &World, caller: &Principal) -> Vec<Result<Resolved, Refusal>> {
+    let first = resolve(world, caller);
+    let is_by_row = |source: &Source| matches!(source, Source::IdentityMapping { .. });
+    let source = match &first {
+        Ok(resolved) => Some(&resolved.source),
+        Err(Refusal::Username { by, .. }) => Some(by),
+        Err(Refusal::NotMapped) => None,
+    };
+    if !source.is_some_and(is_by_row) {
+        return vec![first];
+    }
+    let candidates = world.aws_auth().candidates(&caller.canonical);
+    candidates.into_iter().map(|found| by_aws_auth(found, caller)).collect()
 }
 
 fn by_entry(entry: &AccessEntry, caller: &Principal) -> Result<Resolved, Refusal> {
@@ -131,8 +143,8 @@ fn as_creator(caller: &Principal) -> Resolved {
     Resolved { identity: identity(caller, "kubernetes-admin".to_owned(), groups), source: Source::Creator }
 }
 
-fn by_aws_auth(world: &World, caller: &Principal) -> Result<Resolved, Refusal> {
-    let (source, rendered) = match world.aws_auth().find(&caller.canonical).ok_or(Refusal::NotMapped)? {
+fn by_aws_auth(found: Match<'_>, caller: &Principal) -> Result<Resolved, Refusal> {
+    let (source, rendered) = match found {
         Match::Mapping(row) => {
             (Source::IdentityMapping { section: row.section, index: row.index, line: row.line }, row.render(caller))
         }

@@ -1,10 +1,12 @@
 //! Templates of usernames and groups: literal text with placeholders such as `{{SessionName}}`.
 //!
-//! Used by identity mappings and by access entries. The placeholders are those of AWS's authenticator; two rules are
-//! stricter than its own. A template is expanded in a *single pass*, so nothing that a caller brings (a session named
-//! `{{AccessKeyID}}`) is ever expanded in its turn; and a placeholder that does not exist is an error when the template
-//! is read, where the authenticator would hand the braces to Kubernetes as part of somebody's name.
+//! Used by identity mappings and by access entries. The placeholders are those of AWS's authenticator. [`Template::parse`]
+//! reads them for Doorward, with two rules that are stricter than its own. A template is expanded in a *single pass*, so
+//! nothing that a caller brings (a session named `{{AccessKeyID}}`) is ever expanded in its turn; and a placeholder that
+//! does not exist is an error when the template is read, where the authenticator would hand the braces to Kubernetes as
+//! part of somebody's name. [`Template::verbatim`] is what the authenticator itself makes of the same text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,11 +17,13 @@ use crate::principal::Principal;
 
 /// A username or group as it was written, with its placeholders found and known.
 ///
-/// Order, equality and hash are those of the text.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// Order, equality and hash are those of the text, whoever reads it.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Template {
     text: Arc<str>,
+    /// Whether it means what AWS's authenticator makes of it.
+    is_verbatim: bool,
 }
 
 impl Template {
@@ -28,12 +32,16 @@ impl Template {
     /// # Errors
     /// If something stands in double braces that is no placeholder: another spelling, a space inside, an unknown name.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        for piece in Pieces(text) {
-            if let Piece::Unknown(placeholder) = piece {
-                return Err(TemplateError { placeholder: printable(placeholder) });
-            }
+        match unknown_placeholder(text) {
+            Some(placeholder) => Err(TemplateError { placeholder: printable(placeholder) }),
+            None => Ok(Self { text: text.into(), is_verbatim: false }),
         }
-        Ok(Self { text: text.into() })
+    }
+
+    /// Takes a text as AWS's authenticator does: every text is a template, what stands in double braces and is no
+    /// placeholder is text, and a caller's name may come out empty.
+    pub fn verbatim(text: &str) -> Self {
+        Self { text: text.into(), is_verbatim: true }
     }
 
     /// The template as it was written.
@@ -46,35 +54,52 @@ impl Template {
         self.placeholders().next().is_none()
     }
 
-    /// Its parts, from left to right.
+    /// Its parts, from left to right; no literal is empty, and two literals may follow each other.
+    ///
+    /// This is the whole meaning of a template, with one exception that only [`Template::render`] knows: where AWS's
+    /// authenticator reads braces around a placeholder, as in `{{{{SessionName}}}}`, a session that is named like a
+    /// placeholder is expanded in its turn.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         Pieces(&self.text)
     }
 
     /// Its placeholders, in order, repeated ones repeatedly.
     pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> + '_ {
-        Pieces(&self.text).filter_map(|piece| match piece {
+        self.pieces().filter_map(|piece| match piece {
             Piece::Placeholder(placeholder) => Some(placeholder),
-            Piece::Literal(_) | Piece::Unknown(_) => None,
+            Piece::Literal(_) => None,
         })
     }
 
     /// Puts a caller's values in the placeholders' places.
     ///
     /// # Errors
-    /// If the caller is no EC2 instance where a node's name is wanted, or if nothing is left: an identity without a
-    /// name must never reach Kubernetes.
+    /// If the caller is no EC2 instance where a node's name is wanted. And, unless the template is
+    /// [verbatim](Self::verbatim), if nothing is left: an identity without a name must never reach Kubernetes.
     pub fn render(&self, principal: &Principal) -> Result<String, RenderError> {
+        if self.is_verbatim {
+            return self.render_verbatim(principal);
+        }
         let mut rendered = String::with_capacity(self.text.len() + 32);
-        for piece in Pieces(&self.text) {
+        for piece in self.pieces() {
             match piece {
                 Piece::Literal(text) => rendered.push_str(text),
-                Piece::Placeholder(placeholder) => placeholder.render(principal, &mut rendered)?,
-                // A template with one cannot be made.
-                Piece::Unknown(_) => {}
+                Piece::Placeholder(placeholder) => rendered.push_str(&placeholder.value(principal, is_instance_id)?),
             }
         }
         if rendered.is_empty() { Err(RenderError::Empty { template: self.clone() }) } else { Ok(rendered) }
+    }
+
+    /// One placeholder after the other, everywhere, in the authenticator's order.
+    fn render_verbatim(&self, principal: &Principal) -> Result<String, RenderError> {
+        let mut rendered = self.text.as_ref().to_owned();
+        for placeholder in Placeholder::ALL {
+            if rendered.contains(placeholder.as_str()) {
+                let value = placeholder.value(principal, is_instance_id_to_aws)?;
+                rendered = rendered.replace(placeholder.as_str(), &value);
+            }
+        }
+        Ok(rendered)
     }
 
     /// Whether a STANDARD access entry may have this username: of the placeholders only the session's name, and that
@@ -86,7 +111,7 @@ impl Template {
     /// Says which placeholder may not stand there.
     pub fn check_for_entry(&self) -> Result<(), EntryUsernameError> {
         let mut colon_seen = false;
-        for piece in Pieces(&self.text) {
+        for piece in self.pieces() {
             match piece {
                 Piece::Literal(text) => colon_seen |= text.contains(':'),
                 Piece::Placeholder(Placeholder::SessionName | Placeholder::SessionNameRaw) if colon_seen => {}
@@ -96,10 +121,35 @@ impl Template {
                 Piece::Placeholder(placeholder) => {
                     return Err(EntryUsernameError::Placeholder { username: self.clone(), placeholder });
                 }
-                Piece::Unknown(_) => {}
             }
         }
         Ok(())
+    }
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Template {}
+
+impl PartialOrd for Template {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Template {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl std::hash::Hash for Template {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 
@@ -145,7 +195,8 @@ pub enum Placeholder {
 }
 
 impl Placeholder {
-    const ALL: [Self; 5] =
+    /// All of them, in the order in which AWS's authenticator fills them in.
+    pub const ALL: [Self; 5] =
         [Self::Ec2PrivateDnsName, Self::AccountId, Self::SessionName, Self::SessionNameRaw, Self::AccessKeyId];
 
     /// As it is written, braces included.
@@ -159,24 +210,28 @@ impl Placeholder {
         }
     }
 
-    fn render(self, principal: &Principal, out: &mut String) -> Result<(), RenderError> {
-        match self {
+    fn at_start_of(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|placeholder| text.starts_with(placeholder.as_str()))
+    }
+
+    /// What stands in its place for a caller. `is_instance` says what is taken for an instance's id.
+    fn value(self, principal: &Principal, is_instance: fn(&str) -> bool) -> Result<Cow<'_, str>, RenderError> {
+        Ok(match self {
             Self::Ec2PrivateDnsName => {
                 let session = &principal.session_name;
-                if !is_instance_id(session) {
+                if !is_instance(session) {
                     return Err(RenderError::NotAnInstance { session: printable(session) });
                 }
                 match principal.private_dns_name.as_deref() {
-                    Some(name) if !name.is_empty() => out.push_str(name),
+                    Some(name) if !name.is_empty() => name.into(),
                     _ => return Err(RenderError::NoPrivateDnsName { instance: session.clone() }),
                 }
             }
-            Self::AccountId => out.push_str(principal.canonical.account().as_str()),
-            Self::SessionName => out.extend(principal.session_name.chars().map(|c| if c == '@' { '-' } else { c })),
-            Self::SessionNameRaw => out.push_str(&principal.session_name),
-            Self::AccessKeyId => out.push_str(&principal.access_key_id),
-        }
-        Ok(())
+            Self::AccountId => principal.canonical.account().as_str().to_owned().into(),
+            Self::SessionName => principal.session_name.replace('@', "-").into(),
+            Self::SessionNameRaw => principal.session_name.as_str().into(),
+            Self::AccessKeyId => principal.access_key_id.as_str().into(),
+        })
     }
 }
 
@@ -191,6 +246,30 @@ pub fn is_instance_id(text: &str) -> bool {
     text.strip_prefix("i-").is_some_and(|digits| {
         matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     })
+}
+
+/// Whether AWS's authenticator takes this for an instance's id: `i-` and 8 or 17 letters, digits and underscores.
+pub fn is_instance_id_to_aws(text: &str) -> bool {
+    text.strip_prefix("i-").is_some_and(|rest| {
+        matches!(rest.len(), 8 | 17) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// The first thing in double braces that is no placeholder, braces included. Braces that never close are text.
+pub fn unknown_placeholder(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some(at) = rest.find("{{") {
+        let open = rest.get(at..)?;
+        // Of three braces the last two open a placeholder.
+        if open.starts_with("{{{") {
+            rest = open.get(1..)?;
+        } else if let Some(known) = Placeholder::at_start_of(open) {
+            rest = open.get(known.as_str().len()..)?;
+        } else {
+            return open.find("}}").and_then(|close| open.get(..close + 2));
+        }
+    }
+    None
 }
 
 /// Something in double braces that is no placeholder.
@@ -256,15 +335,13 @@ pub enum EntryUsernameError {
 /// A part of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Text.
+    /// Text that stays as it is.
     Literal(&'a str),
-    /// What the caller fills in.
+    /// Something that the caller fills in.
     Placeholder(Placeholder),
-    /// Something in double braces that is none.
-    Unknown(&'a str),
 }
 
-/// Cuts a template into its parts, from left to right. Braces that never close are literal.
+/// Cuts a template into its parts.
 struct Pieces<'a>(&'a str);
 
 impl<'a> Iterator for Pieces<'a> {
@@ -275,37 +352,16 @@ impl<'a> Iterator for Pieces<'a> {
         if text.is_empty() {
             return None;
         }
-        let open = match text.find("{{") {
-            // Of three braces the last two open a placeholder.
-            Some(at) if text.get(at..).is_some_and(|rest| rest.starts_with("{{{")) => {
-                return Some(self.literal(at + 1));
-            }
-            Some(0) => text,
-            Some(at) => return Some(self.literal(at)),
-            None => return Some(self.literal(text.len())),
-        };
-        for placeholder in Placeholder::ALL {
-            if let Some(rest) = open.strip_prefix(placeholder.as_str()) {
-                self.0 = rest;
-                return Some(Piece::Placeholder(placeholder));
-            }
+        if let Some(placeholder) = Placeholder::at_start_of(text) {
+            self.0 = text.get(placeholder.as_str().len()..).unwrap_or_default();
+            return Some(Piece::Placeholder(placeholder));
         }
-        match open.find("}}") {
-            Some(close) => {
-                let (unknown, rest) = open.split_at(close + 2);
-                self.0 = rest;
-                Some(Piece::Unknown(unknown))
-            }
-            None => Some(self.literal(open.len())),
-        }
-    }
-}
-
-impl<'a> Pieces<'a> {
-    fn literal(&mut self, length: usize) -> Piece<'a> {
-        let (literal, rest) = self.0.split_at(length);
+        // From one pair of braces to the next, so that many of them cost no more than their length.
+        let first = text.chars().next().map_or(0, char::len_utf8);
+        let next = text.get(first..).and_then(|rest| rest.find("{{")).map_or(text.len(), |at| first + at);
+        let (literal, rest) = text.split_at(next);
         self.0 = rest;
-        Piece::Literal(literal)
+        Some(Piece::Literal(literal))
     }
 }
 

@@ -155,6 +155,11 @@ impl World {
         self.creator.as_ref() == Some(&caller.id)
     }
 
+    /// Whether it is known who registered the cluster, as far as that makes an administrator.
+    pub fn has_creator(&self) -> bool {
+        self.creator.is_some()
+    }
+
     /// The World with another creator, none if creating the cluster gives no access.
     #[must_use]
     pub fn with_creator(&self, creator: Option<PrincipalId>) -> Self {

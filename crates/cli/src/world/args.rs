@@ -71,7 +71,7 @@ fn mode_parser() -> impl clap::builder::TypedValueParser<Value = AuthenticationM
 
 fn authenticator_parser() -> impl clap::builder::TypedValueParser<Value = Authenticator> {
     PossibleValuesParser::new(["eks", "doorward"])
-        .try_map(|name| Authenticator::from_name(&name).ok_or("no such authenticator"))
+        .try_map(|name| world_document::authenticator_named(&name).ok_or("no such authenticator"))
 }
 
 impl WorldArgs {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::layout::{Layout, layout, lines};
-use super::{AwsAuth, Effect, IdentityMapping, MappedAccount, Problem, Section, SectionState, parse, write};
+use super::{AwsAuth, Effect, IdentityMapping, MappedAccount, Places, Problem, Section, SectionState, parse, write};
 use crate::account_id::AccountId;
 use crate::arn::{ArnError, printable};
 use crate::principal::{PrincipalArn, PrincipalKind};
@@ -243,7 +243,7 @@ pub fn create_account(data: &Data, account: AccountId) -> Result<Edited, EditErr
     if let Some(row) = now.account_mapped(account) {
         return Ok(unchanged(data, vec![EditWarning::Exists { section: Section::Accounts, row: row.index }]));
     }
-    let row = MappedAccount { index: now.accounts.len(), line: 1, account };
+    let row = MappedAccount { index: now.accounts.len(), line: 1, column: 1, account };
     let expected = now.accounts.iter().chain([&row]).cloned().collect();
     let change = Change { section: Section::Accounts, remove: &[], append: write::account(&row) };
     let (data, rewritten) = apply(data, &now, &change, &Rows::Accounts(expected))?;
@@ -325,7 +325,9 @@ fn checked(new: &NewMapping<'_>) -> Result<(IdentityMapping, PrincipalArn), Edit
     }
     let username = Template::parse(new.username)?;
     let groups = new.groups.iter().map(|group| Template::parse(group)).collect::<Result<_, _>>()?;
-    Ok((IdentityMapping { section, index: 0, line: 1, arn: new.arn.to_owned(), username, groups }, arn))
+    let (arn_text, places) = (new.arn.to_owned(), Places::default());
+    let row = IdentityMapping { section, index: 0, line: 1, column: 1, arn: arn_text, username, groups, places };
+    Ok((row, arn))
 }
 
 fn unchanged(data: &Data, warnings: Vec<EditWarning>) -> Edited {

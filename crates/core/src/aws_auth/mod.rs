@@ -5,9 +5,10 @@
 //! not count why; [`AwsAuth::find`] decides who a principal is; [`edit`] adds and removes rows without touching the
 //! rest of the text.
 //!
-//! The rules are those of AWS's authenticator except where its own are a known hole: there a row that makes no sense is
-//! dropped alone and reported, where the authenticator would lose the whole section, or let its principal in as
-//! somebody without a name.
+//! The same text means one thing to AWS's authenticator and another to Doorward, which follows the authenticator except
+//! where its rules are a known hole: there Doorward drops a row that makes no sense alone and reports it, where the
+//! authenticator would lose the whole section, or let its principal in as somebody without a name. [`parse_as`] reads
+//! for either of them ([`Authenticator`]); everything that is read remembers for whom.
 
 use std::fmt;
 
@@ -17,19 +18,58 @@ use crate::account_id::AccountId;
 use crate::principal::Principal;
 use crate::username::{RenderError, Template};
 
-mod authenticator;
 pub mod edit;
+mod eks;
 mod find;
 mod layout;
+mod never;
 mod parse;
 mod problem;
+mod status;
 mod write;
 mod yaml;
 
-pub use authenticator::Authenticator;
 pub use find::Match;
-pub use parse::parse;
+pub use never::NeverMatches;
+pub use parse::{parse, parse_as};
 pub use problem::{Effect, Problem, ProblemKind};
+pub use status::{RowReport, RowStatus};
+
+/// Whose reading of aws-auth counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authenticator {
+    /// AWS's aws-iam-authenticator, which every EKS cluster runs: what happens there, holes included.
+    Eks,
+    /// This project's server.
+    #[default]
+    Doorward,
+}
+
+/// A place in a section's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, in characters, from 1.
+    pub column: usize,
+}
+
+impl Place {
+    /// Where a text begins.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+/// Where the values of a row stand, as far as there are any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The ARN.
+    pub arn: Option<Place>,
+    /// The username.
+    pub username: Option<Place>,
+    /// Each group.
+    pub groups: Vec<Place>,
+}
 
 /// A part of aws-auth, named after its key in the ConfigMap's `data`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,16 +119,21 @@ pub struct IdentityMapping {
     pub index: usize,
     /// Line of its first key within the section's text, from 1.
     pub line: usize,
+    /// Column of its first key, in characters, from 1.
+    pub column: usize,
     /// The ARN as it is written, valid or not. It is compared without regard to case.
     pub arn: String,
-    /// The Kubernetes username.
+    /// The Kubernetes username. For [`Authenticator::Eks`] it may be empty.
     pub username: Template,
     /// The Kubernetes groups.
     pub groups: Vec<Template>,
+    /// Where its values stand.
+    #[serde(skip)]
+    pub places: Places,
 }
 
 impl IdentityMapping {
-    /// The username and groups that this row gives to a caller.
+    /// The username and groups that this row gives to a caller, by the rules of the authenticator that read it.
     ///
     /// # Errors
     /// If a template cannot be filled in for this caller, who is then refused.
@@ -113,6 +158,8 @@ pub struct MappedAccount {
     pub index: usize,
     /// Its line within the section's text, from 1.
     pub line: usize,
+    /// Its column in that line, in characters, from 1.
+    pub column: usize,
     /// The account.
     pub account: AccountId,
 }
@@ -140,6 +187,7 @@ pub struct AwsAuth {
     pub accounts: Vec<MappedAccount>,
     /// Whatever does not count, and why, in the order of the text.
     pub problems: Vec<Problem>,
+    authenticator: Authenticator,
     states: States,
     index: find::Index,
 }
@@ -152,6 +200,11 @@ struct States {
 }
 
 impl AwsAuth {
+    /// Whose reading this is.
+    pub fn authenticator(&self) -> Authenticator {
+        self.authenticator
+    }
+
     /// What is known of a section.
     pub fn state(&self, section: Section) -> SectionState {
         match section {
@@ -175,9 +228,12 @@ impl AwsAuth {
     ///
     /// One mistyped character must not lock out a whole cluster, its nodes first. `self` is what the ConfigMap says
     /// now, `previous` what counted until now. A section, or a ConfigMap, that is *gone* is read, and empty: removing
-    /// access must work.
+    /// access must work. AWS's authenticator keeps nothing, so what is read for it stays as it is.
     #[must_use]
     pub fn with_last_good(mut self, previous: &Self) -> Self {
+        if self.authenticator == Authenticator::Eks {
+            return self;
+        }
         let is_kept = |now: SectionState, before: SectionState| {
             now == SectionState::Unreadable && before != SectionState::Unreadable
         };

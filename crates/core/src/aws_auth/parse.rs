@@ -2,13 +2,29 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::yaml::{self, Node, Value, YamlErrorKind};
-use super::{AwsAuth, IdentityMapping, MappedAccount, Problem, ProblemKind, Section, SectionState, States};
+use super::yaml::{self, Node, Value, YamlError, YamlErrorKind};
+use super::{
+    Authenticator, AwsAuth, IdentityMapping, MappedAccount, Place, Places, Problem, ProblemKind, Section, SectionState,
+    States, eks,
+};
 use crate::arn::printable;
 use crate::username::Template;
 
-/// Reads the `data` of the ConfigMap `aws-auth`. Never fails: what does not count is in [`AwsAuth::problems`].
+/// Reads the `data` of the ConfigMap `aws-auth` for Doorward, as [`parse_as`] does with [`Authenticator::Doorward`].
 pub fn parse(data: &BTreeMap<String, String>) -> AwsAuth {
+    parse_as(data, Authenticator::Doorward)
+}
+
+/// Reads the `data` of the ConfigMap `aws-auth` as an authenticator does. Never fails: what does not count is in
+/// [`AwsAuth::problems`].
+pub fn parse_as(data: &BTreeMap<String, String>, authenticator: Authenticator) -> AwsAuth {
+    match authenticator {
+        Authenticator::Eks => eks::read(data),
+        Authenticator::Doorward => read(data),
+    }
+}
+
+fn read(data: &BTreeMap<String, String>) -> AwsAuth {
     let mut problems: Vec<Problem> = data.keys().filter_map(|key| misspelt(key)).collect();
     let (roles, roles_state) = read_section(data, Section::Roles, &mut problems, mapping);
     let (users, users_state) = read_section(data, Section::Users, &mut problems, mapping);
@@ -28,13 +44,13 @@ struct Row<'a> {
     node: &'a Node,
 }
 
-/// A problem with a row, and its line if that is another than the row's.
-type RowProblem = (ProblemKind, usize);
+/// A problem with a section or a row, and its place.
+pub(super) type RowProblem = (ProblemKind, Place);
 
-fn misspelt(key: &str) -> Option<Problem> {
+pub(super) fn misspelt(key: &str) -> Option<Problem> {
     let section = Section::ALL.into_iter().find(|section| section.key().eq_ignore_ascii_case(key))?;
     let kind = ProblemKind::MisspeltKey { key: key.to_owned(), expected: section.key() };
-    (key != section.key()).then_some(Problem { section, row: None, line: 1, kind })
+    (key != section.key()).then_some(Problem::new(section, None, Place::START, kind))
 }
 
 fn read_section<T>(
@@ -46,8 +62,8 @@ fn read_section<T>(
     let text = data.get(section.key()).map_or("", String::as_str);
     let nodes = match section_rows(text) {
         Ok(nodes) => nodes,
-        Err((kind, line)) => {
-            problems.push(Problem { section, row: None, line, kind });
+        Err((kind, place)) => {
+            problems.push(Problem::new(section, None, place, kind));
             return (Vec::new(), SectionState::Unreadable);
         }
     };
@@ -55,7 +71,7 @@ fn read_section<T>(
     for (index, node) in nodes.iter().enumerate() {
         match read_row(&Row { section, text, index, node }) {
             Ok(row) => rows.push(row),
-            Err((kind, line)) => problems.push(Problem { section, row: Some(index), line, kind }),
+            Err((kind, place)) => problems.push(Problem::new(section, Some(index), place, kind)),
         }
     }
     (rows, SectionState::Read)
@@ -67,11 +83,11 @@ fn section_rows(text: &str) -> Result<Vec<Node>, RowProblem> {
     if is_blank(text) {
         return Ok(Vec::new());
     }
-    let root = yaml::parse(text).map_err(|error| (section_problem(error.kind), error.line))?;
+    let root = yaml::parse(text).map_err(|error| section_problem(error))?;
     match root.value {
         Value::Sequence { items, .. } => Ok(items),
         _ if root.is_null() => Ok(Vec::new()),
-        _ => Err((ProblemKind::NotAList { found: root.describe() }, root.line)),
+        _ => Err((ProblemKind::NotAList { found: root.describe() }, root.place())),
     }
 }
 
@@ -80,13 +96,14 @@ pub(super) fn is_blank(text: &str) -> bool {
     matches!(text.trim(), "" | "``" | "\"\"" | "''")
 }
 
-fn section_problem(kind: YamlErrorKind) -> ProblemKind {
-    match kind {
+pub(super) fn section_problem(error: YamlError) -> RowProblem {
+    let kind = match error.kind {
         YamlErrorKind::Syntax(message) => ProblemKind::Syntax { message },
         YamlErrorKind::TooLarge => ProblemKind::TooLarge,
         YamlErrorKind::Aliases => ProblemKind::Aliases,
         YamlErrorKind::Documents => ProblemKind::Documents,
-    }
+    };
+    (kind, Place { line: error.line, column: error.column })
 }
 
 /// Reads a row of `mapRoles` or `mapUsers`.
@@ -94,23 +111,29 @@ fn mapping(row: &Row<'_>) -> Result<IdentityMapping, RowProblem> {
     let expected = row.section.arn_key();
     let fields = Fields::of(row)?;
     if let Some(sso) = fields.get("sso") {
-        return Err((ProblemKind::Sso, sso.line));
+        return Err((ProblemKind::Sso, sso.place()));
     }
     let Some(arn) = fields.text(row, expected)? else {
         let found = if row.section == Section::Users { "rolearn" } else { "userarn" };
         return Err(match fields.get(found) {
-            Some(node) => (ProblemKind::WrongArnKey { expected, found }, node.line),
-            None => (ProblemKind::NoArn { expected }, row.node.line),
+            Some(node) => (ProblemKind::WrongArnKey { expected, found }, node.place()),
+            None => (ProblemKind::NoArn { expected }, row.node.place()),
         });
     };
-    let username = fields.text(row, "username")?.ok_or((ProblemKind::NoUsername, row.node.line))?;
+    let username = fields.text(row, "username")?.ok_or((ProblemKind::NoUsername, row.node.place()))?;
     Ok(IdentityMapping {
         section: row.section,
         index: row.index,
         line: row.node.line,
+        column: row.node.column,
         arn: arn.to_owned(),
         username: template(row, "username", username)?,
         groups: groups(row, &fields)?,
+        places: Places {
+            arn: fields.get(expected).map(Node::place),
+            username: fields.get("username").map(Node::place),
+            groups: fields.get("groups").map(group_places).unwrap_or_default(),
+        },
     })
 }
 
@@ -121,8 +144,8 @@ fn account(row: &Row<'_>) -> Result<MappedAccount, RowProblem> {
         _ => "",
     };
     match text.parse() {
-        Ok(account) => Ok(MappedAccount { index: row.index, line: row.node.line, account }),
-        Err(_) => Err((ProblemKind::NotAnAccount { found: row.node.describe() }, row.node.line)),
+        Ok(account) => Ok(MappedAccount { index: row.index, line: row.node.line, column: row.node.column, account }),
+        Err(_) => Err((ProblemKind::NotAnAccount { found: row.node.describe() }, row.node.place())),
     }
 }
 
@@ -131,29 +154,36 @@ fn groups(row: &Row<'_>, fields: &Fields<'_>) -> Result<Vec<Template>, RowProble
         return Ok(Vec::new());
     };
     let Value::Sequence { items, .. } = &node.value else {
-        return Err((ProblemKind::GroupsNotAList { found: node.describe() }, node.line));
+        return Err((ProblemKind::GroupsNotAList { found: node.describe() }, node.place()));
     };
     let mut groups = Vec::with_capacity(items.len());
     for item in items {
         let group = text_of(row, "groups", item)?;
         if group.is_empty() {
-            return Err((ProblemKind::EmptyGroup, item.line));
+            return Err((ProblemKind::EmptyGroup, item.place()));
         }
-        groups.push(template(row, "groups", group).map_err(|(kind, _)| (kind, item.line))?);
+        groups.push(template(row, "groups", group).map_err(|(kind, _)| (kind, item.place()))?);
     }
     Ok(groups)
 }
 
+pub(super) fn group_places(groups: &Node) -> Vec<Place> {
+    match &groups.value {
+        Value::Sequence { items, .. } => items.iter().map(Node::place).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn template(row: &Row<'_>, key: &'static str, text: &str) -> Result<Template, RowProblem> {
-    Template::parse(text).map_err(|error| (ProblemKind::Template { key, error }, row.node.line))
+    Template::parse(text).map_err(|error| (ProblemKind::Template { key, error }, row.node.place()))
 }
 
 fn text_of<'n>(row: &Row<'_>, key: &'static str, node: &'n Node) -> Result<&'n str, RowProblem> {
     let is_bare_template = || row.text.get(node.start..).is_some_and(|text| text.starts_with("{{"));
     match (node.text(), &node.value) {
         (Some(text), _) => Ok(text),
-        (None, Value::Mapping { .. }) if is_bare_template() => Err((ProblemKind::Unquoted { key }, node.line)),
-        (None, _) => Err((ProblemKind::NotText { key, found: node.describe() }, node.line)),
+        (None, Value::Mapping { .. }) if is_bare_template() => Err((ProblemKind::Unquoted { key }, node.place())),
+        (None, _) => Err((ProblemKind::NotText { key, found: node.describe() }, node.place())),
     }
 }
 
@@ -166,17 +196,17 @@ impl<'a> Fields<'a> {
     fn of(row: &Row<'a>) -> Result<Self, RowProblem> {
         let expected = row.section.arn_key();
         let Value::Mapping { pairs: entries, .. } = &row.node.value else {
-            return Err((ProblemKind::NotAMapping { expected, found: row.node.describe() }, row.node.line));
+            return Err((ProblemKind::NotAMapping { expected, found: row.node.describe() }, row.node.place()));
         };
         let mut seen = HashSet::with_capacity(entries.len());
         let mut pairs: Vec<(&str, &Node)> = Vec::with_capacity(entries.len());
         let mut merged: Vec<&Node> = Vec::new();
         for (key, value) in entries {
             let Value::Scalar { text, .. } = &key.value else {
-                return Err((ProblemKind::Key { expected, found: key.describe() }, key.line));
+                return Err((ProblemKind::Key { expected, found: key.describe() }, key.place()));
             };
             if !seen.insert(text.as_str()) {
-                return Err((ProblemKind::DuplicateKey { key: printable(text) }, key.line));
+                return Err((ProblemKind::DuplicateKey { key: printable(text) }, key.place()));
             }
             match (text.as_str(), &value.value) {
                 ("<<", Value::Sequence { items, .. }) => merged.extend(items),
@@ -187,7 +217,7 @@ impl<'a> Fields<'a> {
         for node in merged {
             // One level is enough: what is merged merges nothing in its turn.
             let Value::Mapping { pairs: entries, .. } = &node.value else {
-                return Err((ProblemKind::NotAMapping { expected, found: node.describe() }, node.line));
+                return Err((ProblemKind::NotAMapping { expected, found: node.describe() }, node.place()));
             };
             for (key, value) in entries {
                 if let Value::Scalar { text, .. } = &key.value

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::Section;
+use super::{NeverMatches, Place, Section};
 use crate::username::TemplateError;
 
 /// Something in aws-auth that does not count.
@@ -16,9 +16,17 @@ pub struct Problem {
     pub row: Option<usize>,
     /// The line within the section's text, from 1.
     pub line: usize,
+    /// The column in that line, in characters, from 1.
+    pub column: usize,
     /// What it is.
     #[serde(serialize_with = "as_text")]
     pub kind: ProblemKind,
+}
+
+impl Problem {
+    pub(super) fn new(section: Section, row: Option<usize>, place: Place, kind: ProblemKind) -> Self {
+        Self { section, row, line: place.line, column: place.column, kind }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -42,6 +50,14 @@ pub enum Effect {
     RowShadowed,
     /// A key of the ConfigMap is ignored.
     KeyIgnored,
+    /// What follows the first document is ignored.
+    TextIgnored,
+    /// The row is kept, and nobody can ever be whom it names.
+    RowDead,
+    /// The row counts, and says something else than its author can have meant.
+    RowHazardous,
+    /// Which of several rows counts is decided at random, request by request.
+    RowAmbiguous,
 }
 
 /// What is wrong.
@@ -158,6 +174,98 @@ pub enum ProblemKind {
         /// The row that counts, from 0.
         row: usize,
     },
+    /// A key that the authenticator cannot take, which costs the section.
+    #[error(
+        "a key is {found}, which AWS's authenticator cannot take for one, so that every row of the section is lost; \
+         write a name such as `{expected}`"
+    )]
+    KeyLosesSection {
+        /// The key of the ARN here.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// A template without quotes, where it costs the section.
+    #[error(
+        "something begins with `{{{{` and is not in quotes, so YAML takes it for a mapping, and every row of the section \
+         is lost; put it in quotes"
+    )]
+    UnquotedLosesSection,
+    /// A number that JSON has not, which costs the section.
+    #[error(
+        "`{found}` is a number that AWS's authenticator cannot pass on, so that every row of the section is lost; put it \
+         in quotes"
+    )]
+    NumberLosesSection {
+        /// The number.
+        found: String,
+    },
+    /// `<<` with something else than mappings.
+    #[error("`<<` merges {found}, expected a mapping; every row of the section is lost until it is one")]
+    Merge {
+        /// What stands there.
+        found: String,
+    },
+    /// Something after the first document.
+    #[error("the list ends here, and whatever follows is ignored; keep all rows in one list")]
+    RestIgnored,
+    /// A row whose ARN nobody has.
+    #[error("{0}")]
+    NeverMatches(NeverMatches),
+    /// A row of `mapAccounts` that is no account.
+    #[error("{found} is not an account id of 12 digits, so that nobody is of that account")]
+    NobodysAccount {
+        /// What stands there.
+        found: String,
+    },
+    /// A row for a permission set, which is not switched on.
+    #[error("rows with `sso` match nobody on EKS; write the role's ARN, without its path, as `rolearn`")]
+    SsoOff,
+    /// A row that names a permission set wrongly, or a role as well.
+    #[error("the row is dropped, because {why}")]
+    SsoDropped {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A row without a username.
+    #[error(
+        "`username` is {found}, and the row counts all the same: its callers come in under an empty name, in its groups"
+    )]
+    Nameless {
+        /// What stands there.
+        found: String,
+    },
+    /// Groups that are no list.
+    #[error("`groups` is {found}, and the row counts all the same, without any group")]
+    GroupsLost {
+        /// What stands there.
+        found: String,
+    },
+    /// A group that is no text.
+    #[error("a group is {found}, and its callers are in a group with an empty name instead")]
+    GroupNameless {
+        /// What stands there.
+        found: String,
+    },
+    /// A placeholder that does not exist.
+    #[error("`{placeholder}` in `{key}` is not a placeholder, and its braces become part of the name")]
+    LiteralPlaceholder {
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        placeholder: String,
+    },
+    /// Rows for one user that differ in case.
+    #[error(
+        "{} for the same user, in another case, and which of them counts is decided at random, request by request",
+        rows_of(*section, rows)
+    )]
+    Ambiguous {
+        /// The section of the others.
+        section: Section,
+        /// The other rows, from 0.
+        rows: Vec<usize>,
+    },
     /// A key of the ConfigMap that differs from a section's in case only.
     #[error("the key `{key}` of the ConfigMap is ignored, because keys are case-sensitive; rename it to `{expected}`")]
     MisspeltKey {
@@ -172,14 +280,35 @@ impl ProblemKind {
     /// What follows from it.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Syntax { .. } | Self::TooLarge | Self::Aliases | Self::Documents | Self::NotAList { .. } => {
-                Effect::SectionUnreadable
-            }
+            Self::Syntax { .. }
+            | Self::TooLarge
+            | Self::Aliases
+            | Self::Documents
+            | Self::NotAList { .. }
+            | Self::KeyLosesSection { .. }
+            | Self::UnquotedLosesSection
+            | Self::NumberLosesSection { .. }
+            | Self::Merge { .. } => Effect::SectionUnreadable,
             Self::Shadowed { .. } => Effect::RowShadowed,
+            Self::RestIgnored => Effect::TextIgnored,
+            Self::NeverMatches(_) | Self::NobodysAccount { .. } | Self::SsoOff => Effect::RowDead,
+            Self::Nameless { .. }
+            | Self::GroupsLost { .. }
+            | Self::GroupNameless { .. }
+            | Self::LiteralPlaceholder { .. } => Effect::RowHazardous,
+            Self::Ambiguous { .. } => Effect::RowAmbiguous,
             Self::MisspeltKey { .. } => Effect::KeyIgnored,
             _ => Effect::RowDropped,
         }
     }
+}
+
+/// At most five rows by their number.
+fn rows_of(section: Section, rows: &[usize]) -> String {
+    let numbers: Vec<String> = rows.iter().take(5).map(|row| (row + 1).to_string()).collect();
+    let more = if rows.len() > 5 { " and more" } else { "" };
+    let (noun, verb) = if rows.len() == 1 { ("row", "is") } else { ("rows", "are") };
+    format!("{noun} {}{more} of `{section}` {verb}", numbers.join(", "))
 }
 
 fn as_text<S: Serializer>(kind: &ProblemKind, serializer: S) -> Result<S::Ok, S::Error> {

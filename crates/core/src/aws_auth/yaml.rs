@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag};
 
+use super::Place;
 use crate::arn::printable;
 
 /// Kubernetes stores no ConfigMap above 1 MiB.
@@ -23,6 +24,8 @@ const MAX_COPIED: usize = 4 << 20;
 pub(super) struct Node {
     /// Line, from 1.
     pub(super) line: usize,
+    /// Column, in characters, from 1.
+    pub(super) column: usize,
     /// Byte where it begins.
     pub(super) start: usize,
     /// Byte behind its end; for a block collection whatever the parser says, which is not its last line.
@@ -46,11 +49,18 @@ pub(super) enum ScalarKind {
     Bool,
     Number,
     Text,
-    /// It has a tag of its own.
+    /// It has a tag of YAML's own, such as `!!int`.
     Other,
+    /// It has somebody's tag, such as `!secret`.
+    Foreign,
 }
 
 impl Node {
+    /// Where it begins.
+    pub(super) fn place(&self) -> Place {
+        Place { line: self.line, column: self.column }
+    }
+
     /// Whether nothing stands here, or `null`, or `~`.
     pub(super) fn is_null(&self) -> bool {
         matches!(self.value, Value::Scalar { kind: ScalarKind::Null, .. })
@@ -71,7 +81,9 @@ impl Node {
             Value::Scalar { kind: ScalarKind::Bool, text } => format!("the truth value `{}`", printable(text)),
             Value::Scalar { kind: ScalarKind::Number, text } => format!("the number `{}`", printable(text)),
             Value::Scalar { kind: ScalarKind::Text, text } => format!("the text `{}`", printable(text)),
-            Value::Scalar { kind: ScalarKind::Other, text } => format!("the tagged value `{}`", printable(text)),
+            Value::Scalar { kind: ScalarKind::Other | ScalarKind::Foreign, text } => {
+                format!("the tagged value `{}`", printable(text))
+            }
             Value::Sequence { .. } => "a list".to_owned(),
             Value::Mapping { .. } => "a mapping".to_owned(),
         }
@@ -93,6 +105,8 @@ impl Node {
 pub(super) struct YamlError {
     /// Line, from 1.
     pub(super) line: usize,
+    /// Column, in characters, from 1.
+    pub(super) column: usize,
     pub(super) kind: YamlErrorKind,
 }
 
@@ -104,8 +118,25 @@ pub(super) enum YamlErrorKind {
     Documents,
 }
 
-/// Reads one document. A text without any is a null.
+/// Reads the only document. A text without any is a null.
 pub(super) fn parse(text: &str) -> Result<Node, YamlError> {
+    match parse_first(text)? {
+        First { rest: None, root } => Ok(root),
+        First { rest: Some(Ok(line)), .. } => Err(YamlError { line, column: 1, kind: YamlErrorKind::Documents }),
+        First { rest: Some(Err(error)), .. } => Err(error),
+    }
+}
+
+/// The first document of a text.
+pub(super) struct First {
+    /// What it holds; a null where there is none.
+    pub(super) root: Node,
+    /// What follows it: the line where another document begins, or why none does.
+    pub(super) rest: Option<Result<usize, YamlError>>,
+}
+
+/// Reads the first document, whatever follows it.
+pub(super) fn parse_first(text: &str) -> Result<First, YamlError> {
     check_characters(text)?;
     let options = granit_parser::options! {
         emit_comments: false,
@@ -115,22 +146,30 @@ pub(super) fn parse(text: &str) -> Result<Node, YamlError> {
     let mut reader =
         Reader { events: Parser::new_from_str_with_options(text, options), anchors: HashMap::new(), copied: 0 };
     let mut root = None;
-    while let Some((event, span)) = reader.next()? {
-        match event {
-            Event::DocumentStart(..) if root.is_some() => {
-                return Err(YamlError { line: span.start.line(), kind: YamlErrorKind::Documents });
+    let mut rest = None;
+    loop {
+        match reader.next() {
+            Ok(None) => break,
+            Ok(Some((Event::DocumentStart(..), span))) if root.is_some() => {
+                rest = Some(Ok(span.start.line()));
+                break;
             }
-            event if event.is_node() => root = Some(reader.node(event, span)?),
-            _ => {}
+            Ok(Some((event, span))) if event.is_node() => root = Some(reader.node(event, span)?),
+            Ok(Some(_)) => {}
+            Err(error) if root.is_some() => {
+                rest = Some(Err(error));
+                break;
+            }
+            Err(error) => return Err(error),
         }
     }
     let root = root.unwrap_or_else(|| Node::null(text.len()));
     match indentation(text, &root) {
         // The parser takes it for white space in the first line, though nowhere else.
         Some(before) if before.contains('\t') => {
-            Err(YamlError { line: root.line, kind: YamlErrorKind::Syntax("a tab cannot indent".to_owned()) })
+            Err(YamlError { line: root.line, column: 1, kind: YamlErrorKind::Syntax("a tab cannot indent".to_owned()) })
         }
-        _ => Ok(root),
+        _ => Ok(First { root, rest }),
     }
 }
 
@@ -142,13 +181,15 @@ fn indentation<'t>(text: &'t str, node: &Node) -> Option<&'t str> {
 /// Refuses what a reader of YAML 1.1 refuses, and the line breaks that it sees where one of YAML 1.2 sees text.
 fn check_characters(text: &str) -> Result<(), YamlError> {
     if text.len() > MAX_BYTES {
-        return Err(YamlError { line: 1, kind: YamlErrorKind::TooLarge });
+        return Err(YamlError { line: 1, column: 1, kind: YamlErrorKind::TooLarge });
     }
-    let mut line = 1;
+    let (mut line, mut column) = (1, 0);
     for c in text.chars() {
+        column += 1;
         let is_allowed = match c {
             '\n' => {
                 line += 1;
+                column = 0;
                 true
             }
             '\t' | '\r' | ' '..='~' => true,
@@ -157,7 +198,7 @@ fn check_characters(text: &str) -> Result<(), YamlError> {
         };
         if !is_allowed {
             let message = format!("the character U+{:04X} cannot stand here", u32::from(c));
-            return Err(YamlError { line, kind: YamlErrorKind::Syntax(message) });
+            return Err(YamlError { line, column, kind: YamlErrorKind::Syntax(message) });
         }
     }
     Ok(())
@@ -166,7 +207,7 @@ fn check_characters(text: &str) -> Result<(), YamlError> {
 impl Node {
     fn null(at: usize) -> Self {
         let value = Value::Scalar { text: String::new(), kind: ScalarKind::Null };
-        Self { line: 1, start: at, end: at, is_alias: false, value }
+        Self { line: 1, column: 1, start: at, end: at, is_alias: false, value }
     }
 }
 
@@ -215,14 +256,15 @@ impl<'t> Reader<'t> {
             Event::Alias(id) => {
                 is_alias = true;
                 let target = self.anchors.get(&id).cloned();
-                let target = target.ok_or(YamlError { line, kind: YamlErrorKind::Aliases })?;
+                let target = target.ok_or(YamlError { line, column: 1, kind: YamlErrorKind::Aliases })?;
                 self.charge(&target, line)?;
                 (target.value, 0)
             }
-            _ => return Err(YamlError { line, kind: YamlErrorKind::Syntax("unexpected end".to_owned()) }),
+            _ => return Err(YamlError { line, column: 1, kind: YamlErrorKind::Syntax("unexpected end".to_owned()) }),
         };
         let offset = |marker: granit_parser::Marker| marker.byte_offset().unwrap_or_default();
-        let node = Node { line, start: offset(span.start), end: offset(end), is_alias, value };
+        let column = span.start.col() + 1;
+        let node = Node { line, column, start: offset(span.start), end: offset(end), is_alias, value };
         if anchor != 0 {
             self.charge(&node, line)?;
             self.anchors.insert(anchor, node.clone());
@@ -232,17 +274,22 @@ impl<'t> Reader<'t> {
 
     /// The next event, inside a collection that began at `line`.
     fn within(&mut self, line: usize) -> Result<(Event<'t>, Span), YamlError> {
-        self.next()?.ok_or_else(|| YamlError { line, kind: YamlErrorKind::Syntax("unexpected end".to_owned()) })
+        self.next()?.ok_or_else(|| YamlError {
+            line,
+            column: 1,
+            kind: YamlErrorKind::Syntax("unexpected end".to_owned()),
+        })
     }
 
     fn charge(&mut self, copy: &Node, line: usize) -> Result<(), YamlError> {
         self.copied = self.copied.saturating_add(copy.weight());
-        if self.copied > MAX_COPIED { Err(YamlError { line, kind: YamlErrorKind::Aliases }) } else { Ok(()) }
+        if self.copied > MAX_COPIED { Err(YamlError { line, column: 1, kind: YamlErrorKind::Aliases }) } else { Ok(()) }
     }
 }
 
 fn syntax(error: &ScanError) -> YamlError {
-    YamlError { line: error.marker().line().max(1), kind: YamlErrorKind::Syntax(printable(&error.info())) }
+    let (line, column) = (error.marker().line().max(1), error.marker().col() + 1);
+    YamlError { line, column, kind: YamlErrorKind::Syntax(printable(&error.info())) }
 }
 
 /// What YAML 1.1 takes a scalar for, with its style and tag.
@@ -251,7 +298,8 @@ fn scalar_kind(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> ScalarKind 
         None if style == ScalarStyle::Plain => plain_kind(text),
         None => ScalarKind::Text,
         Some(tag) if tag.is_yaml_core_schema_tag("str") || tag.original() == "!" => ScalarKind::Text,
-        Some(_) => ScalarKind::Other,
+        Some(tag) if tag.is_yaml_core_schema() => ScalarKind::Other,
+        Some(_) => ScalarKind::Foreign,
     }
 }
 
@@ -373,7 +421,7 @@ mod tests {
         assert!(matches!(parse(&"[".repeat(100_000)).unwrap_err().kind, YamlErrorKind::Syntax(_)));
         assert!(matches!(parse(&"- ".repeat(100_000)).unwrap_err().kind, YamlErrorKind::Syntax(_)));
         assert!(parse(&"{a: ".repeat(100_000)).is_err());
-        assert_eq!(parse("a\n---\nb\n").unwrap_err(), YamlError { line: 2, kind: YamlErrorKind::Documents });
+        assert_eq!(parse("a\n---\nb\n").unwrap_err(), YamlError { line: 2, column: 1, kind: YamlErrorKind::Documents });
         assert!(parse("--- \n- a\n...\n").is_ok());
     }
 }

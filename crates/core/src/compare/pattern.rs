@@ -45,7 +45,6 @@ impl Pattern {
                 Piece::Placeholder(Placeholder::SessionNameRaw) => pattern.0.push(Part::SessionRaw),
                 Piece::Placeholder(Placeholder::AccessKeyId) => pattern.0.push(Part::AccessKey),
                 Piece::Placeholder(Placeholder::Ec2PrivateDnsName) => pattern.0.push(Part::NodeName),
-                Piece::Unknown(_) => {}
             }
         }
         pattern

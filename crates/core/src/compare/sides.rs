@@ -6,9 +6,9 @@ use std::fmt;
 use super::difference::Identity;
 use super::pattern::Pattern;
 use crate::aws_auth::Section;
-use crate::permissions::{By, PermissionSet, access};
+use crate::permissions::{By, PermissionSet, of_resolved};
 use crate::principal::Principal;
-use crate::resolve::{Refusal, Resolved, Source, possible};
+use crate::resolve::{Refusal, Resolved, Source, resolve_all};
 use crate::world::World;
 
 /// What decides about a principal in one World, as functions of its session: one of these, or several by chance.
@@ -45,7 +45,7 @@ impl Shape {
 
 /// What decides about a principal; none if nothing does.
 pub(super) fn shapes(world: &World, probe: &Principal) -> Vec<Shape> {
-    possible(world, probe)
+    resolve_all(world, probe)
         .into_iter()
         .filter_map(|outcome| match outcome {
             Ok(resolved) => Some(resolved.source),
@@ -119,7 +119,7 @@ pub(super) struct Key {
 
 /// Every way in which a caller may be decided about; none in a place for a refusal.
 pub(super) fn sides(world: &World, caller: &Principal) -> Vec<Option<Side>> {
-    let mut sides: Vec<Option<Side>> = possible(world, caller)
+    let mut sides: Vec<Option<Side>> = resolve_all(world, caller)
         .into_iter()
         .map(|outcome| outcome.ok().map(|one| Side::new(world, caller, one)))
         .collect();
@@ -156,7 +156,7 @@ impl Side {
 
     /// Everything it may do.
     pub(super) fn permissions<'a>(&self, world: &'a World, caller: &Principal) -> PermissionSet<'a> {
-        access(world, caller, self.resolved.clone()).permissions
+        of_resolved(world, caller, self.resolved.clone()).permissions
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{EntryDocument, WorldDocument};
+use super::{EntryDocument, WorldDocument, authenticator_name};
 
 impl WorldDocument {
     /// SHA-256 of what decides access here, in lower-case hexadecimal digits.
@@ -28,7 +28,7 @@ impl WorldDocument {
         entries.sort_by(|a, b| a.principal_arn.cmp(&b.principal_arn));
         json!({
             "authenticationMode": self.authentication_mode.name(),
-            "authenticator": self.authenticator.name(),
+            "authenticator": authenticator_name(self.authenticator),
             "creator": self.creator,
             "accessEntries": entries.into_iter().map(entry).collect::<Vec<_>>(),
             "awsAuth": self.aws_auth,

@@ -31,6 +31,19 @@ pub use aws_auth::{ConfigMapError, config_map_data};
 pub use error::WorldDocumentError;
 pub use pieces::{access_entries, aws_auth_data, directory, rbac_objects};
 
+/// The authenticator of a name in documents and flags: `eks` or `doorward`.
+pub fn authenticator_named(name: &str) -> Option<Authenticator> {
+    [Authenticator::Eks, Authenticator::Doorward].into_iter().find(|one| authenticator_name(*one) == name)
+}
+
+/// The name of an authenticator in documents and flags.
+pub fn authenticator_name(authenticator: Authenticator) -> &'static str {
+    match authenticator {
+        Authenticator::Eks => "eks",
+        Authenticator::Doorward => "doorward",
+    }
+}
+
 /// The version of the format.
 pub const VERSION: u64 = 1;
 

@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 
 use super::error::WorldDocumentError as Error;
 use super::{
-    AssociationDocument, AwsAuthDocument, ClusterIdentity, EntryDocument, Kind, VERSION, WorldDocument, aws_auth, rbac,
+    AssociationDocument, AwsAuthDocument, ClusterIdentity, EntryDocument, Kind, VERSION, WorldDocument,
+    authenticator_named, aws_auth, rbac,
 };
 use crate::access_entry::{EntryType, Tags};
 use crate::access_policy::AccessPolicyArn;
 use crate::access_scope::AccessScope;
 use crate::arn::printable;
 use crate::authentication_mode::AuthenticationMode;
-use crate::aws_auth::Authenticator;
 use crate::directory::KnownPrincipal;
 use crate::principal::{PrincipalArn, PrincipalId};
 use crate::suggestion::hint;
@@ -72,7 +72,7 @@ pub(super) fn document(value: &Value) -> Result<WorldDocument, Error> {
             let expected = "expected `CONFIG_MAP`, `API_AND_CONFIG_MAP` or `API`";
             Error::value("authenticationMode", format!("`{}`, {expected}", printable(mode)))
         })?,
-        authenticator: Authenticator::from_name(authenticator).ok_or_else(|| {
+        authenticator: authenticator_named(authenticator).ok_or_else(|| {
             Error::value("authenticator", format!("`{}`, expected `eks` or `doorward`", printable(authenticator)))
         })?,
         creator: fields.get("creator").map(|value| known_principal(value, "creator")).transpose()?,

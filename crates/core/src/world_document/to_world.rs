@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::error::WorldDocumentError as Error;
 use super::{EntryDocument, WorldDocument};
 use crate::access_entry::{AccessEntry, AssociatedAccessPolicy, EntryType};
-use crate::aws_auth;
+use crate::aws_auth::{Authenticator, parse_as};
 use crate::directory::Directory;
 use crate::rbac::Rbac;
 use crate::username::Template;
@@ -25,10 +25,10 @@ impl WorldDocument {
         let directory = Directory::new(self.directory.iter().flatten().cloned());
         let mut world = World::new(self.authentication_mode);
         for (at, entry) in self.access_entries.iter().enumerate() {
-            world = world.with_entry(access_entry(entry, &directory, at)?);
+            world = world.with_entry(self.access_entry(entry, &directory, at)?);
         }
         if let Some(aws_auth) = &self.aws_auth {
-            world = world.with_aws_auth(aws_auth::parse(&aws_auth.data));
+            world = world.with_aws_auth(parse_as(&aws_auth.data, self.authenticator));
         }
         if let Some(rbac) = &self.rbac {
             world = world.with_rbac(Arc::new(Rbac::from_objects(rbac.iter().cloned())?));
@@ -42,35 +42,38 @@ impl WorldDocument {
     pub fn unknown_types(&self) -> impl Iterator<Item = &EntryDocument> {
         self.access_entries.iter().filter(|entry| EntryType::from_name(&entry.r#type).is_none())
     }
-}
 
-fn access_entry(entry: &EntryDocument, directory: &Directory, at: usize) -> Result<AccessEntry, Error> {
-    // Of an entry whose principal was made again under another path, the principal of today is somebody else.
-    let known = directory.find(&entry.principal_arn).filter(|known| known.arn == entry.principal_arn);
-    let username = Template::parse(&entry.username)
-        .map_err(|error| Error::value(&format!("accessEntries[{at}].username"), error.to_string()))?;
-    let created_at = entry.created_at.unwrap_or(Timestamp::UNIX_EPOCH);
-    let policies = entry.associated_access_policies.iter().map(|association| {
-        let associated_at = association.associated_at.unwrap_or(created_at);
-        let associated = AssociatedAccessPolicy {
-            policy_arn: association.policy_arn.clone(),
-            access_scope: association.access_scope.clone(),
-            associated_at,
-            modified_at: association.modified_at.unwrap_or(associated_at),
+    fn access_entry(&self, entry: &EntryDocument, directory: &Directory, at: usize) -> Result<AccessEntry, Error> {
+        // Of an entry whose principal was made again under another path, the principal of today is somebody else.
+        let known = directory.find(&entry.principal_arn).filter(|known| known.arn == entry.principal_arn);
+        let username = match self.authenticator {
+            Authenticator::Eks => Template::verbatim(&entry.username),
+            Authenticator::Doorward => Template::parse(&entry.username)
+                .map_err(|error| Error::value(&format!("accessEntries[{at}].username"), error.to_string()))?,
         };
-        (association.policy_arn.name().to_owned(), associated)
-    });
-    Ok(AccessEntry {
-        principal_arn: entry.principal_arn.clone(),
-        principal_id: known.and_then(|known| known.unique_id.clone()),
-        r#type: EntryType::from_name(&entry.r#type).unwrap_or_default(),
-        username,
-        kubernetes_groups: entry.kubernetes_groups.clone(),
-        tags: entry.tags.clone(),
-        id: entry.access_entry_arn.as_deref().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned(),
-        created_by: None,
-        created_at,
-        modified_at: entry.modified_at.unwrap_or(created_at),
-        access_policies: policies.collect(),
-    })
+        let created_at = entry.created_at.unwrap_or(Timestamp::UNIX_EPOCH);
+        let policies = entry.associated_access_policies.iter().map(|association| {
+            let associated_at = association.associated_at.unwrap_or(created_at);
+            let associated = AssociatedAccessPolicy {
+                policy_arn: association.policy_arn.clone(),
+                access_scope: association.access_scope.clone(),
+                associated_at,
+                modified_at: association.modified_at.unwrap_or(associated_at),
+            };
+            (association.policy_arn.name().to_owned(), associated)
+        });
+        Ok(AccessEntry {
+            principal_arn: entry.principal_arn.clone(),
+            principal_id: known.and_then(|known| known.unique_id.clone()),
+            r#type: EntryType::from_name(&entry.r#type).unwrap_or_default(),
+            username,
+            kubernetes_groups: entry.kubernetes_groups.clone(),
+            tags: entry.tags.clone(),
+            id: entry.access_entry_arn.as_deref().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned(),
+            created_by: None,
+            created_at,
+            modified_at: entry.modified_at.unwrap_or(created_at),
+            access_policies: policies.collect(),
+        })
+    }
 }

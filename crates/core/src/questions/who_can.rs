@@ -1,0 +1,317 @@
+//! Who may do that? Every principal of the World, and every user, group and service account of RBAC.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::can_i::logins;
+use super::sessions::{session_named, templates};
+use super::{Caller, Request};
+use crate::account_id::AccountId;
+use crate::permissions::{AUTHENTICATED, Access, By, MASTERS, Permission, PermissionSet, Scope};
+use crate::principal::{PrincipalArn, PrincipalKind};
+use crate::rbac::{Attributes, BindingSubject};
+use crate::resolve::KubernetesIdentity;
+use crate::world::World;
+
+/// The session that stands for all of them: no session can be named so, and no binding can mean it.
+const ANY_SESSION: &str = "{{SessionName}}";
+
+/// Somebody.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// A principal of IAM; with a session's name if only that session of the role may.
+    Principal {
+        /// Its ARN.
+        arn: PrincipalArn,
+        /// The session.
+        session: Option<String>,
+    },
+    /// Every principal of an account that has no row of its own.
+    Account(AccountId),
+    /// Whoever made the cluster.
+    Creator,
+    /// A group of RBAC.
+    Group(String),
+    /// A service account.
+    ServiceAccount {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// A user of RBAC.
+    User(String),
+}
+
+impl Holder {
+    /// What kind it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Principal { arn, .. } => match arn.kind() {
+                PrincipalKind::Role => "Role",
+                PrincipalKind::User => "IAMUser",
+                PrincipalKind::Root => "Root",
+                PrincipalKind::FederatedUser => "FederatedUser",
+            },
+            Self::Account(_) => "Account",
+            Self::Creator => "Creator",
+            Self::Group(_) => "Group",
+            Self::ServiceAccount { .. } => "ServiceAccount",
+            Self::User(_) => "User",
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal { arn, session: None } => write!(f, "{arn}"),
+            Self::Principal { arn, session: Some(session) } => write!(f, "{arn} (session {session})"),
+            Self::Account(account) => write!(f, "{account} (everybody of it without a row)"),
+            Self::Creator => f.write_str("(whoever made the cluster)"),
+            Self::Group(name) | Self::User(name) => f.write_str(name),
+            Self::ServiceAccount { namespace, name } => write!(f, "{namespace}/{name}"),
+        }
+    }
+}
+
+/// By what somebody may.
+#[derive(Clone, Debug)]
+pub enum Ground<'a> {
+    /// Membership of `system:masters`.
+    Bypass,
+    /// These permissions, each of which is enough where it counts.
+    Permissions(Vec<Permission<'a>>),
+}
+
+/// Somebody of whom it is not decided here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Undecided {
+    /// AWS does not print the rules of a policy that the principal has.
+    Policy {
+        /// The principal.
+        arn: PrincipalArn,
+        /// The policy's name.
+        policy: String,
+    },
+    /// A node's role: the Node authorizer decides.
+    Node(PrincipalArn),
+    /// EKS does not tell who made the cluster.
+    Creator,
+}
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy { arn, policy } => {
+                write!(f, "{arn} has the access policy {policy}, whose rules AWS does not print")
+            }
+            Self::Node(arn) => write!(f, "{arn} is a node's: the Node authorizer decides what its nodes may do"),
+            Self::Creator => f.write_str(
+                "whoever made the cluster is an administrator in the mode CONFIG_MAP, and EKS does not tell who",
+            ),
+        }
+    }
+}
+
+/// Who may, and of whom it is not decided.
+#[derive(Clone, Debug, Default)]
+pub struct WhoCan<'a> {
+    /// Everybody who may, principals first.
+    pub holders: BTreeMap<Holder, Ground<'a>>,
+    /// Everybody of whom it is not decided here, and why.
+    pub undecided: BTreeSet<Undecided>,
+}
+
+/// Finds everybody who may do this; with `anywhere`, in whatever namespace.
+pub fn who_can<'a>(world: &'a World, request: &Request, anywhere: bool) -> WhoCan<'a> {
+    let asked = Asked { request, anywhere: anywhere && request.is_in_a_namespace() };
+    let mut found = WhoCan::default();
+    asked.subjects_of_rbac(world, &mut found);
+    for caller in principals(world, &found) {
+        asked.principal(world, &caller, &mut found);
+    }
+    if world.mode().uses_aws_auth() {
+        for row in &world.aws_auth().accounts {
+            // Whoever it is: no group but everybody's, and no binding names the user, or it would be told apart.
+            let set = PermissionSet::of_rbac(world.rbac(), "", &[]);
+            asked.keep(Holder::Account(row.account), &set, &mut found);
+        }
+    }
+    if !world.mode().uses_access_entries() {
+        if world.has_creator() {
+            found.holders.insert(Holder::Creator, Ground::Bypass);
+        } else {
+            found.undecided.insert(Undecided::Creator);
+        }
+    }
+    found
+}
+
+struct Asked<'q> {
+    request: &'q Request,
+    /// The namespace does not matter.
+    anywhere: bool,
+}
+
+impl Asked<'_> {
+    fn covers(&self, permission: &Permission<'_>) -> bool {
+        let asked = self.request.attributes();
+        if !self.anywhere {
+            return permission.covers(&asked);
+        }
+        matches!(asked, Attributes::Resource(_)) && permission.rule.covers(&asked)
+    }
+
+    fn subjects_of_rbac<'a>(&self, world: &'a World, found: &mut WhoCan<'a>) {
+        let rbac = world.rbac();
+        for binding in rbac.bindings() {
+            let Some(role) = rbac.role_of(binding) else { continue };
+            let scope = binding.namespace.as_deref().map_or(Scope::Cluster, Scope::Namespace);
+            for subject in &binding.subjects {
+                let by = By::Binding { binding, subject, role };
+                let permissions = role.rules.iter().map(|rule| Permission { rule, scope, by });
+                // One rule of a role is enough to say so.
+                let Some(permission) = permissions.into_iter().find(|permission| self.covers(permission)) else {
+                    continue;
+                };
+                let holder = match subject {
+                    BindingSubject::User(name) => Holder::User(name.clone()),
+                    BindingSubject::Group(name) => Holder::Group(name.clone()),
+                    BindingSubject::ServiceAccount { namespace, name } => {
+                        Holder::ServiceAccount { namespace: namespace.clone(), name: name.clone() }
+                    }
+                };
+                let ground = found.holders.entry(holder).or_insert_with(|| Ground::Permissions(Vec::new()));
+                if let Ground::Permissions(all) = ground {
+                    all.push(permission);
+                }
+            }
+        }
+        // Nobody has to bind them.
+        found.holders.insert(Holder::Group(MASTERS.to_owned()), Ground::Bypass);
+    }
+
+    fn principal<'a>(&self, world: &'a World, caller: &Caller, found: &mut WhoCan<'a>) {
+        let (caller, all) = logins(world, caller);
+        let mut is_kept = false;
+        for access in all.into_iter().flatten() {
+            is_kept |= self.login(&caller, &access, found);
+        }
+        if is_kept || caller.arn.kind() != PrincipalKind::Role {
+            return;
+        }
+        for session in self.sessions(world, &caller, found) {
+            let (_, all) = logins(world, &caller.in_session(&session));
+            for access in all.into_iter().flatten() {
+                let holder = Holder::Principal { arn: caller.arn.clone(), session: Some(session.clone()) };
+                self.keep(holder, &access.permissions, found);
+            }
+        }
+    }
+
+    /// Notes a principal that is let in; says whether it may.
+    fn login<'a>(&self, caller: &Caller, access: &Access<'a>, found: &mut WhoCan<'a>) -> bool {
+        let whole = Holder::Principal { arn: caller.arn.clone(), session: None };
+        let is_kept = self.keep(whole, &access.permissions, found);
+        if !access.permissions.is_master {
+            let asked = self.request.attributes();
+            for association in &access.permissions.unknown {
+                if self.anywhere || association.access_scope.contains(&asked) {
+                    let policy = association.policy_arn.name().to_owned();
+                    found.undecided.insert(Undecided::Policy { arn: caller.arn.clone(), policy });
+                }
+            }
+            if access.permissions.is_node {
+                found.undecided.insert(Undecided::Node(caller.arn.clone()));
+            }
+        }
+        is_kept
+    }
+
+    /// Sessions of a role that have the name of a user or group who may.
+    fn sessions(&self, world: &World, caller: &Caller, found: &WhoCan<'_>) -> BTreeSet<String> {
+        let (username, groups) = templates(world, &caller.principal);
+        let mut sessions = BTreeSet::new();
+        for holder in found.holders.keys() {
+            let session = match holder {
+                Holder::User(name) => username.as_ref().and_then(|one| session_named(one, &caller.principal, name)),
+                Holder::Group(name) => groups.iter().find_map(|one| session_named(one, &caller.principal, name)),
+                _ => None,
+            };
+            sessions.extend(session);
+        }
+        sessions
+    }
+
+    /// Notes a holder if it may; says whether it does.
+    fn keep<'a>(&self, holder: Holder, set: &PermissionSet<'a>, found: &mut WhoCan<'a>) -> bool {
+        let ground = if set.is_master {
+            Ground::Bypass
+        } else {
+            let mut all: Vec<Permission<'a>> =
+                set.permissions.iter().filter(|permission| self.covers(permission)).copied().collect();
+            all.dedup_by_key(|permission| permission.by.to_string());
+            Ground::Permissions(all)
+        };
+        let may = !matches!(&ground, Ground::Permissions(all) if all.is_empty());
+        if may {
+            found.holders.insert(holder, ground);
+        }
+        may
+    }
+}
+
+/// Every principal that the World names: of entries, of rows, and of bindings to the ARNs of a mapped account.
+fn principals(world: &World, found: &WhoCan<'_>) -> Vec<Caller> {
+    let mut callers: BTreeMap<String, Caller> = BTreeMap::new();
+    let mut add = |arn: &PrincipalArn| {
+        let known = world.directory().find(arn);
+        let real = known.filter(|_| arn.path() == "/").map_or(arn, |known| &known.arn);
+        let id = known.filter(|known| known.arn == *real).and_then(|known| known.unique_id.clone());
+        callers.entry(arn.canonical_key()).or_insert_with(|| {
+            let mut caller = Caller::new(real.clone(), id, Some(ANY_SESSION));
+            caller.has_given_session = false;
+            caller
+        });
+    };
+    if world.mode().uses_access_entries() {
+        world.entries().for_each(|entry| add(&entry.principal_arn));
+    }
+    if world.mode().uses_aws_auth() {
+        let rows = world.aws_auth().mappings().filter_map(|row| {
+            // Case does not matter to a row, not even that of `arn`.
+            PrincipalArn::parse(&row.arn).or_else(|_| PrincipalArn::parse(&row.arn.to_ascii_lowercase())).ok()
+        });
+        // A row with a role's path is for nobody.
+        rows.filter(|arn| arn.kind() != PrincipalKind::Role || arn.path() == "/").for_each(|arn| add(&arn));
+        let users = found.holders.keys().filter_map(|holder| match holder {
+            Holder::User(name) => PrincipalArn::parse(name).ok(),
+            _ => None,
+        });
+        let is_of_a_mapped_account = |arn: &PrincipalArn| world.aws_auth().account_mapped(arn.account()).is_some();
+        users.filter(is_of_a_mapped_account).for_each(|arn| add(&arn));
+    }
+    callers.into_values().collect()
+}
+
+impl Ground<'_> {
+    /// The places where it counts, in words, each once.
+    pub fn places(&self) -> Vec<String> {
+        match self {
+            Self::Bypass => vec!["in the whole cluster".to_owned()],
+            Self::Permissions(all) => {
+                let mut places: Vec<String> =
+                    all.iter().map(|permission| super::words::place(&permission.scope)).collect();
+                places.sort_unstable();
+                places.dedup();
+                places
+            }
+        }
+    }
+}
+
+/// The identity's groups as the API server has them: with the one for everybody.
+pub(super) fn groups_of(identity: &KubernetesIdentity) -> Vec<&str> {
+    identity.groups.iter().map(String::as_str).chain([AUTHENTICATED]).collect()
+}
