@@ -139,7 +139,8 @@ pub struct Difference {
     pub kind: DifferenceKind,
     /// Whom it is about.
     pub who: Who,
-    /// One session that it is about, where it is not about all of them.
+    /// One session that it is about, where it is not about all of them. Another username or group is about all
+    /// sessions even where a name happens to be what a template makes of one of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// A caller for whom it shows.
