@@ -18,6 +18,7 @@ pub mod compare;
 pub mod directory;
 pub mod partition;
 pub mod permissions;
+pub mod plan;
 pub mod principal;
 pub mod questions;
 pub mod rbac;

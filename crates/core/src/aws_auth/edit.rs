@@ -5,7 +5,7 @@
 //! then the section alone is written anew, and if that does not say it either, the edit is refused. Nothing is ever
 //! written that could not be read back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
@@ -267,6 +267,26 @@ pub fn delete_account(data: &Data, account: AccountId) -> Result<Edited, EditErr
     Ok(Edited { data, removed: Vec::new(), rewritten, warnings: Vec::new() })
 }
 
+/// Removes rows by their place, those that do not count included.
+///
+/// # Errors
+/// If the section cannot be read or edited.
+pub fn remove_rows(data: &Data, section: Section, rows: &[usize]) -> Result<Edited, EditError> {
+    let now = parse(data);
+    readable(&now, section)?;
+    let removed: HashSet<usize> = rows.iter().copied().collect();
+    let stays = |index: &usize| !removed.contains(index);
+    let expected = match section {
+        Section::Roles => Rows::Mappings(now.roles.iter().filter(|row| stays(&row.index)).cloned().collect()),
+        Section::Users => Rows::Mappings(now.users.iter().filter(|row| stays(&row.index)).cloned().collect()),
+        Section::Accounts => Rows::Accounts(now.accounts.iter().filter(|row| stays(&row.index)).cloned().collect()),
+    };
+    let removed = now.mappings().filter(|row| row.section == section && !stays(&row.index)).cloned().collect();
+    let change = Change { section, remove: rows, append: Vec::new() };
+    let (data, rewritten) = apply(data, &now, &change, &expected)?;
+    Ok(Edited { data, removed, rewritten, warnings: Vec::new() })
+}
+
 /// What is to become of one section's text.
 struct Change<'a> {
     section: Section,
@@ -357,7 +377,8 @@ fn apply(
         data.insert(section.key().to_owned(), text);
         data
     };
-    let dropped = dropped(now, section);
+    let mut dropped = dropped(now, section);
+    dropped.retain(|problem| problem.row.is_none_or(|row| !change.remove.contains(&row)));
     let says_what_is_meant = |data: &Data| {
         let after = parse(data);
         expected.are_those_of(&after, section)
@@ -376,7 +397,7 @@ fn apply(
     if says_what_is_meant(&rewritten) { Ok((rewritten, Some(section))) } else { Err(EditError::NotReadBack(section)) }
 }
 
-/// The rows that do not count now: they must stay as well.
+/// The rows that do not count now: those that are not removed must stay as well.
 fn dropped(aws_auth: &AwsAuth, section: Section) -> Vec<&Problem> {
     let is_dropped = |problem: &&Problem| problem.section == section && problem.kind.effect() == Effect::RowDropped;
     aws_auth.problems.iter().filter(is_dropped).collect()
@@ -387,14 +408,13 @@ fn edited_lines(text: &str, change: &Change<'_>) -> Option<String> {
         Layout::Other => return None,
         Layout::Empty { rest } => (0, rest),
         Layout::Block { indent, rows } => {
-            let removed = |at: usize| {
-                change
-                    .remove
-                    .iter()
-                    .filter_map(|row| rows.get(*row))
-                    .any(|(first, last)| (*first..=*last).contains(&at))
-            };
-            let kept = lines(text).into_iter().enumerate().filter(|(at, _)| !removed(*at));
+            let removed: HashSet<usize> = change
+                .remove
+                .iter()
+                .filter_map(|row| rows.get(*row))
+                .flat_map(|(first, last)| *first..=*last)
+                .collect();
+            let kept = lines(text).into_iter().enumerate().filter(|(at, _)| !removed.contains(at));
             (if rows.len() == change.remove.len() { 0 } else { indent }, kept.map(|(_, line)| line).collect())
         }
     };
