@@ -7,7 +7,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use crate::error::{CliError, exit};
 use crate::talk::Talk;
 use crate::{
-    cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, migrate, serve, status, token, world,
+    cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, migrate, questions, serve, status,
+    token, world,
 };
 
 const EXAMPLES: &str = "\
@@ -17,6 +18,7 @@ Examples:
   doorward init --cluster prod --out ./webhook             prepare a kube-apiserver to ask it
   doorward cluster register prod --kubeconfig admin.conf   manage that cluster's access
   doorward mapping list --cluster prod                     see the rows of its aws-auth
+  doorward can-i list pods -n shop --as arn:aws:iam::123456789012:role/dev --cluster prod
   doorward status";
 
 const EXIT_CODES: &str = "\
@@ -55,6 +57,12 @@ enum Verb {
     Lab(lab::LabArgs),
     /// List, create and delete rows of aws-auth.
     Mapping(mapping::MappingArgs),
+    /// May this principal do that? Prints yes or no; no ends with exit code 3.
+    CanI(Box<questions::CanIArgs>),
+    /// Who may do that? Principals, users, groups and service accounts.
+    WhoCan(Box<questions::WhoCanArgs>),
+    /// Why may this principal do that, or why not: every step to the decision.
+    Why(Box<questions::WhyArgs>),
     /// Go from aws-auth to access entries.
     #[command(hide = true)]
     Migrate(migrate::MigrateArgs),
@@ -110,6 +118,9 @@ fn run_verb(verb: Verb, talk: Talk) -> Result<ExitCode, CliError> {
             Verb::Directory(args) => directory::run(args, talk).await,
             Verb::Lab(args) => lab::run(args).await,
             Verb::Mapping(args) => mapping::run(args, talk).await,
+            Verb::CanI(args) => questions::can_i::run(&args, talk).await,
+            Verb::WhoCan(args) => questions::who_can::run(&args, talk).await,
+            Verb::Why(args) => questions::why::run(&args, talk).await,
             Verb::Migrate(args) => migrate::run(args, talk).await,
             Verb::World(args) => world::run(args, talk).await,
             Verb::Status(args) => status::run(args, talk).await,

@@ -79,13 +79,13 @@ impl DoorwardApi<'_> {
         self.call("GetStatus", Method::GET, "/doorward/v1/status", None).await
     }
 
-    /// Whether it is a Doorward server that the settings name, and not AWS: only Doorward serves its own status, or
-    /// refuses it by the permission that is missing.
-    pub(crate) async fn is_there(&self) -> bool {
+    /// The server's state, if it is a Doorward server that the settings name and not AWS: only Doorward serves its own
+    /// status, or refuses it by the permission that is missing; what is refused is `null`.
+    pub(crate) async fn status_if_there(&self) -> Option<Value> {
         match self.status().await {
-            Ok(status) => status.get("version").is_some() && status.get("clusters").is_some(),
-            Err(AwsError::Api { message, .. }) => message.contains("doorward:GetStatus"),
-            Err(_) => false,
+            Ok(status) if status.get("version").is_some() && status.get("clusters").is_some() => Some(status),
+            Err(AwsError::Api { message, .. }) if message.contains("doorward:GetStatus") => Some(Value::Null),
+            _ => None,
         }
     }
 

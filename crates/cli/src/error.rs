@@ -58,6 +58,12 @@ pub(crate) enum CliError {
     /// A World that makes no sense.
     #[error(transparent)]
     World(#[from] doorward_core::world_document::WorldDocumentError),
+    /// A principal that is none.
+    #[error(transparent)]
+    Caller(#[from] doorward_core::questions::CallerError),
+    /// A request that is none.
+    #[error(transparent)]
+    Request(#[from] doorward_core::questions::RequestError),
     /// RBAC in a cluster.
     #[error(transparent)]
     Rbac(#[from] doorward_cluster::rbac::RbacReadError),
@@ -85,7 +91,7 @@ impl CliError {
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Config(_) => exit::USAGE,
+            Self::Usage(_) | Self::Config(_) | Self::Caller(_) | Self::Request(_) => exit::USAGE,
             _ => exit::FAILED,
         }
     }

@@ -17,6 +17,7 @@ mod man;
 mod mapping;
 mod migrate;
 mod output;
+mod questions;
 mod serve;
 mod status;
 mod table;

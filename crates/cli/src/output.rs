@@ -28,6 +28,36 @@ pub(crate) enum Format {
     Yaml,
 }
 
+/// A form of an answer that has more to say than fits a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WideFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// For people with a wide terminal: with reasons.
+    Wide,
+    /// For programs.
+    Json,
+    /// For files.
+    Yaml,
+}
+
+/// A form of an answer that is a list of named things.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// For people with a wide terminal: with reasons.
+    Wide,
+    /// Names alone, one a line.
+    Name,
+    /// For programs.
+    Json,
+    /// For files.
+    Yaml,
+}
+
 /// Prints an answer.
 ///
 /// # Errors

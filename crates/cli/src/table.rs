@@ -15,8 +15,13 @@ pub(crate) struct Table {
 impl Table {
     /// A table without rows. Headings are in upper case, as kubectl's are.
     pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Self {
+        Self::of(&headings)
+    }
+
+    /// The same with as many headings as it turns out to need.
+    pub(crate) fn of(headings: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_preset(NOTHING).set_header(headings);
+        table.load_preset(NOTHING).set_header(headings.iter().copied());
         match std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten() {
             Some((width, _)) => {
                 table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width.0);
@@ -26,7 +31,7 @@ impl Table {
                 table.set_content_arrangement(ContentArrangement::Disabled);
             }
         }
-        Self { table, columns: N }
+        Self { table, columns: headings.len() }
     }
 
     /// Adds a row. Control characters do not reach the terminal.

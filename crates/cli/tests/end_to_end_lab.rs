@@ -87,7 +87,7 @@ fn runs(pid: i64) -> bool {
 }
 
 #[test]
-fn the_walkthrough_answers_as_the_workshop_prints_and_the_lab_leaves_no_process() {
+fn the_walkthrough_answers_as_printed_can_i_agrees_with_the_cluster_and_the_lab_leaves_no_process() {
     let lab = Lab::up();
     let processes = lab.processes();
     assert_eq!(processes.len(), 4, "{processes:?}");
@@ -105,11 +105,21 @@ fn the_walkthrough_answers_as_the_workshop_prints_and_the_lab_leaves_no_process(
     assert!(played.status.success());
     assert!(transcript.contains("error: You must be logged in to the server (Unauthorized)"));
 
+    can_i_agrees_with_the_api_server(&lab);
+
     let down = lab.doorward(&["lab", "down"]);
     assert!(down.status.success(), "{}", both(&down));
     assert!(processes.iter().all(|(_, pid)| !runs(*pid)), "{processes:?}");
     assert!(lab.doorward(&["lab", "down"]).status.success());
     assert_eq!(lab.doorward(&["lab", "status"]).status.code(), Some(1));
+}
+
+/// Every principal of the workshop asks the API server for itself, and `doorward can-i` is asked about it.
+fn can_i_agrees_with_the_api_server(lab: &Lab) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/questions_in_lab.py");
+    let asked = lab.sh(&format!("'{}' '{}'", lab.python().display(), script.display())).output().unwrap();
+    std::io::stdout().write_all(&asked.stdout).unwrap();
+    assert!(asked.status.success(), "{}", both(&asked));
 }
 
 #[test]

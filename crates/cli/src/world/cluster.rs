@@ -33,9 +33,12 @@ pub(super) async fn read(args: &KubernetesArgs, aws: &AwsArgs, talk: Talk) -> Re
     }
     let client = aws_client(aws)?;
     let description = client.describe_cluster(&name).await?;
-    let is_doorward = DoorwardApi(&client).is_there().await;
-    let mut document =
-        WorldDocument::new(mode(&description)?, if is_doorward { Authenticator::Doorward } else { Authenticator::Eks });
+    let status = DoorwardApi(&client).status_if_there().await;
+    let mut document = WorldDocument::new(
+        mode(&description)?,
+        if status.is_some() { Authenticator::Doorward } else { Authenticator::Eks },
+    );
+    document.creator = status.and_then(|status| creator(&status, &name));
     document.cluster = Some(ClusterIdentity { name: name.clone(), arn: Some(description.arn.clone()) });
     if document.authentication_mode.uses_access_entries() {
         document.access_entries = access_entries(&client, &name).await?;
@@ -53,6 +56,13 @@ pub(super) async fn read(args: &KubernetesArgs, aws: &AwsArgs, talk: Talk) -> Re
     }
     document.directory = directory(&client, talk).await;
     Ok(document)
+}
+
+/// Whoever registered a cluster of Doorward, where that makes an administrator whom nothing else shows.
+fn creator(status: &Value, cluster: &str) -> Option<KnownPrincipal> {
+    let clusters = status.get("clusters")?.as_array()?;
+    let own = clusters.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(cluster))?;
+    serde_json::from_value(own.get("creator")?.clone()).ok()
 }
 
 fn mode(description: &ClusterDescription) -> Result<AuthenticationMode, CliError> {

@@ -42,8 +42,13 @@ pub enum Caveat {
     },
     /// A node: the Node authorizer lets it do what the pods on it need.
     Node,
-    /// A session's name was taken as an example, and identities depend on it.
-    Session(String),
+    /// A session's name was taken as an example, and RBAC binds something to another session.
+    Session {
+        /// The example.
+        taken: String,
+        /// The other one.
+        other: String,
+    },
     /// The mode is CONFIG_MAP, and whoever made the cluster is an administrator whom EKS does not name.
     Creator,
 }
@@ -61,9 +66,10 @@ impl fmt::Display for Caveat {
             Self::Node => f.write_str(
                 "this is a node: the Node authorizer lets it do what the pods on it need, which is not decided here",
             ),
-            Self::Session(session) => {
-                write!(f, "the username or a group depends on the session; this is the answer for a session named `{session}`")
-            }
+            Self::Session { taken, other } => write!(
+                f,
+                "this is the answer for a session named `{taken}`; RBAC binds something to the session `{other}` (`--session`)"
+            ),
             Self::Creator => f.write_str(
                 "in the mode CONFIG_MAP whoever made the cluster is an administrator, and EKS does not tell who that is",
             ),
@@ -100,8 +106,8 @@ pub fn can_i<'a>(world: &'a World, caller: &Caller, request: &Request) -> Answer
         let decision = decide(&access, request);
         let is_allowed = matches!(decision, Decision::Bypass | Decision::Allowed(_));
         sometimes |= is_allowed;
-        // What is not always allowed is not allowed.
-        if decided.is_none() || !is_allowed {
+        // What is not always allowed is not allowed, and a bypass that is not always there is none.
+        if decided.as_ref().is_none_or(|(_, before)| rank(&decision) < rank(before)) {
             decided = Some((access, decision));
         }
     }
@@ -129,6 +135,15 @@ pub fn can_i<'a>(world: &'a World, caller: &Caller, request: &Request) -> Answer
     }
     caveats.extend(session_caveat(world, &caller));
     Answer { caller, access: access.ok(), decision, caveats }
+}
+
+fn rank(decision: &Decision<'_>) -> u8 {
+    match decision {
+        Decision::NotLetIn(_) => 0,
+        Decision::No => 1,
+        Decision::Allowed(_) => 2,
+        Decision::Bypass => 3,
+    }
 }
 
 fn decide<'a>(access: &Result<Access<'a>, Refusal>, request: &Request) -> Decision<'a> {
@@ -197,8 +212,11 @@ fn unknown_policy(association: &crate::access_entry::AssociatedAccessPolicy) -> 
 }
 
 fn session_caveat(world: &World, caller: &Caller) -> Option<Caveat> {
-    let depends = !caller.has_given_session && super::sessions::depends_on_session(world, &caller.principal);
-    depends.then(|| Caveat::Session(caller.principal.session_name.clone()))
+    if caller.has_given_session {
+        return None;
+    }
+    let other = super::sessions::other_session(world, &caller.principal)?;
+    Some(Caveat::Session { taken: caller.principal.session_name.clone(), other })
 }
 
 /// Whether anything within a scope is in a namespace; anywhere, for none.

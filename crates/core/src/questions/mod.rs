@@ -20,4 +20,4 @@ pub use can_i::{Answer, Caveat, Decision, can_i, logins, may_do};
 pub use request::{Place, Request, RequestError};
 pub use who_can::{Ground, Holder, Undecided, WhoCan, who_can};
 pub use why::{Step, Trace, why};
-pub use words::{place, rule};
+pub use words::{place, rule_about};

@@ -3,8 +3,6 @@
 //! Whether a rule covers a request is for [`PolicyRule::covers`] alone to say; here it is asked again about the same
 //! rule with one of its limits taken away.
 
-use std::fmt;
-
 use super::Request;
 use super::words;
 use crate::permissions::{By, Permission};
@@ -27,7 +25,7 @@ pub(super) struct NearMiss<'a> {
     pub(super) obstacle: Obstacle,
 }
 
-/// The near misses among permissions, those that lack least understood first.
+/// The near misses among permissions.
 pub(super) fn near_misses<'a>(permissions: &[Permission<'a>], request: &Request) -> Vec<NearMiss<'a>> {
     let asked = request.attributes();
     let misses = permissions.iter().filter_map(|permission| {
@@ -64,21 +62,18 @@ fn obstacle(permission: &Permission<'_>, asked: &Attributes<'_>) -> Option<Obsta
     (rule.resources.iter().any(is_of_the_same) && whole.covers(asked)).then_some(Obstacle::Subresource)
 }
 
-impl fmt::Display for NearMiss<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl NearMiss<'_> {
+    /// What is in the way, in a sentence.
+    pub(super) fn says(&self, request: &Request) -> String {
         let Permission { rule, scope, by } = &self.permission;
-        match self.obstacle {
-            Obstacle::Place => write!(f, "wrong place: {by} allows it {}", words::place(scope)),
-            Obstacle::Verb => write!(f, "missing verb: {by} allows {}", words::rule(rule)),
-            Obstacle::Group => write!(f, "other API group: {by} allows {}", words::rule(rule)),
-            Obstacle::Subresource => write!(f, "other part of the object: {by} allows {}", words::rule(rule)),
-            Obstacle::Name => write!(f, "other names only: {by} allows {}", words::rule(rule)),
-        }?;
-        match by {
-            By::Binding { binding, .. } if self.obstacle == Obstacle::Place => {
-                write!(f, " (binding `{}`)", binding.name)
-            }
-            _ => Ok(()),
+        let about = words::rule_about(rule, &request.attributes());
+        match (self.obstacle, by) {
+            (Obstacle::Place, By::Binding { .. }) => format!("wrong place: {by} allows it {}", words::place(scope)),
+            (Obstacle::Place, By::AccessPolicy { .. }) => format!("wrong place: it is allowed by {by}"),
+            (Obstacle::Verb, _) => format!("missing verb: {by} allows {about}"),
+            (Obstacle::Group, _) => format!("other API group: {by} allows {about}"),
+            (Obstacle::Subresource, _) => format!("other part of the object: {by} allows {about}"),
+            (Obstacle::Name, _) => format!("other names only: {by} allows {about}"),
         }
     }
 }

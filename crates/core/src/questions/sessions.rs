@@ -3,6 +3,7 @@
 
 use crate::aws_auth::Match;
 use crate::principal::{Principal, is_session_name};
+use crate::rbac::BindingSubject;
 use crate::username::Template;
 use crate::world::World;
 
@@ -24,11 +25,20 @@ pub(super) fn templates(world: &World, principal: &Principal) -> (Option<Templat
     }
 }
 
-/// Whether another session of the same role would be somebody else.
-pub(super) fn depends_on_session(world: &World, principal: &Principal) -> bool {
+/// Another session of the same role to which RBAC binds something by its username or a group, if there is one.
+pub(super) fn other_session(world: &World, principal: &Principal) -> Option<String> {
     let (username, groups) = templates(world, principal);
-    !principal.session_name.is_empty()
-        && username.iter().chain(&groups).any(|template| template.as_str().contains("{{SessionName"))
+    let names_a_session = |template: &&Template| template.as_str().contains("{{SessionName");
+    if principal.session_name.is_empty() || !username.iter().chain(&groups).any(|one| names_a_session(&one)) {
+        return None;
+    }
+    let subjects = world.rbac().bindings().iter().flat_map(|binding| &binding.subjects);
+    let mut sessions = subjects.filter_map(|subject| match subject {
+        BindingSubject::User(name) => username.as_ref().and_then(|one| session_named(one, principal, name)),
+        BindingSubject::Group(name) => groups.iter().find_map(|one| session_named(one, principal, name)),
+        BindingSubject::ServiceAccount { .. } => None,
+    });
+    sessions.find(|session| *session != principal.session_name)
 }
 
 /// The session that a template makes this name of, if there is one: the template has one session's name and nothing

@@ -10,7 +10,7 @@ use crate::account_id::AccountId;
 use crate::permissions::{AUTHENTICATED, Access, By, MASTERS, Permission, PermissionSet, Scope};
 use crate::principal::{PrincipalArn, PrincipalKind};
 use crate::rbac::{Attributes, BindingSubject};
-use crate::resolve::KubernetesIdentity;
+use crate::resolve::{KubernetesIdentity, Refusal};
 use crate::world::World;
 
 /// The session that stands for all of them: no session can be named so, and no binding can mean it.
@@ -94,6 +94,8 @@ pub enum Undecided {
         /// The policy's name.
         policy: String,
     },
+    /// AWS's authenticator gives the principal one of several identities at random, and not all may.
+    Random(PrincipalArn),
     /// A node's role: the Node authorizer decides.
     Node(PrincipalArn),
     /// EKS does not tell who made the cluster.
@@ -106,6 +108,10 @@ impl fmt::Display for Undecided {
             Self::Policy { arn, policy } => {
                 write!(f, "{arn} has the access policy {policy}, whose rules AWS does not print")
             }
+            Self::Random(arn) => write!(
+                f,
+                "aws-auth gives {arn} one of several identities, at random for each request, and not all of them may"
+            ),
             Self::Node(arn) => write!(f, "{arn} is a node's: the Node authorizer decides what its nodes may do"),
             Self::Creator => f.write_str(
                 "whoever made the cluster is an administrator in the mode CONFIG_MAP, and EKS does not tell who",
@@ -194,26 +200,43 @@ impl Asked<'_> {
 
     fn principal<'a>(&self, world: &'a World, caller: &Caller, found: &mut WhoCan<'a>) {
         let (caller, all) = logins(world, caller);
-        let mut is_kept = false;
+        let may = |access: &Result<Access<'_>, Refusal>| {
+            access.as_ref().is_ok_and(|access| self.ground(&access.permissions).is_some())
+        };
+        let allowed = all.iter().filter(|access| may(access)).count();
+        if allowed > 0 && allowed < all.len() {
+            found.undecided.insert(Undecided::Random(caller.arn.clone()));
+        }
         for access in all.into_iter().flatten() {
-            is_kept |= self.login(&caller, &access, found);
+            self.login(&caller, &access, found);
         }
-        if is_kept || caller.arn.kind() != PrincipalKind::Role {
-            return;
+        if caller.arn.kind() == PrincipalKind::Role {
+            self.special_sessions(world, &caller, found);
         }
-        for session in self.sessions(world, &caller, found) {
+    }
+
+    /// Notes the sessions of a role that may do it by more than the role may.
+    fn special_sessions<'a>(&self, world: &'a World, caller: &Caller, found: &mut WhoCan<'a>) {
+        let whole = Holder::Principal { arn: caller.arn.clone(), session: None };
+        let known = match found.holders.get(&whole) {
+            Some(Ground::Bypass) => return,
+            Some(Ground::Permissions(all)) => all.iter().map(|permission| permission.by.to_string()).collect(),
+            None => BTreeSet::new(),
+        };
+        for session in self.sessions(world, caller, found) {
             let (_, all) = logins(world, &caller.in_session(&session));
-            for access in all.into_iter().flatten() {
+            for mut access in all.into_iter().flatten() {
+                access.permissions.permissions.retain(|permission| !known.contains(&permission.by.to_string()));
                 let holder = Holder::Principal { arn: caller.arn.clone(), session: Some(session.clone()) };
                 self.keep(holder, &access.permissions, found);
             }
         }
     }
 
-    /// Notes a principal that is let in; says whether it may.
-    fn login<'a>(&self, caller: &Caller, access: &Access<'a>, found: &mut WhoCan<'a>) -> bool {
+    /// Notes a principal that is let in.
+    fn login<'a>(&self, caller: &Caller, access: &Access<'a>, found: &mut WhoCan<'a>) {
         let whole = Holder::Principal { arn: caller.arn.clone(), session: None };
-        let is_kept = self.keep(whole, &access.permissions, found);
+        self.keep(whole, &access.permissions, found);
         if !access.permissions.is_master {
             let asked = self.request.attributes();
             for association in &access.permissions.unknown {
@@ -226,7 +249,6 @@ impl Asked<'_> {
                 found.undecided.insert(Undecided::Node(caller.arn.clone()));
             }
         }
-        is_kept
     }
 
     /// Sessions of a role that have the name of a user or group who may.
@@ -244,21 +266,25 @@ impl Asked<'_> {
         sessions
     }
 
-    /// Notes a holder if it may; says whether it does.
-    fn keep<'a>(&self, holder: Holder, set: &PermissionSet<'a>, found: &mut WhoCan<'a>) -> bool {
-        let ground = if set.is_master {
-            Ground::Bypass
-        } else {
-            let mut all: Vec<Permission<'a>> =
-                set.permissions.iter().filter(|permission| self.covers(permission)).copied().collect();
-            all.dedup_by_key(|permission| permission.by.to_string());
-            Ground::Permissions(all)
-        };
-        let may = !matches!(&ground, Ground::Permissions(all) if all.is_empty());
-        if may {
-            found.holders.insert(holder, ground);
+    /// Notes a holder if it may.
+    fn keep<'a>(&self, holder: Holder, set: &PermissionSet<'a>, found: &mut WhoCan<'a>) {
+        let Some(ground) = self.ground(set) else { return };
+        let before = found.holders.entry(holder).or_insert_with(|| ground.clone());
+        // Of identities that are given at random, the one that may most is told.
+        if matches!(before, Ground::Permissions(_)) {
+            *before = ground;
         }
-        may
+    }
+
+    /// By what somebody with these permissions may, if by anything.
+    fn ground<'a>(&self, set: &PermissionSet<'a>) -> Option<Ground<'a>> {
+        if set.is_master {
+            return Some(Ground::Bypass);
+        }
+        let covering = set.permissions.iter().filter(|permission| self.covers(permission));
+        let mut all: Vec<Permission<'a>> = covering.copied().collect();
+        all.dedup_by_key(|permission| permission.by.to_string());
+        (!all.is_empty()).then_some(Ground::Permissions(all))
     }
 }
 

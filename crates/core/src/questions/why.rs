@@ -132,12 +132,12 @@ fn rbac(world: &World, access: &Access<'_>, request: &Request) -> Step {
         access.permissions.permissions.iter().filter(|one| is_of_rbac(one)).copied().collect();
     let mut lines = allowed_by(&permissions, request);
     if lines.is_empty() {
-        let bound = permissions.len();
-        lines.push(match bound {
+        lines.push(match permissions.len() {
             0 => "no binding is for this username or one of these groups".to_owned(),
-            _ => format!("nothing of what is bound to this username and these groups allows it ({bound} rules)"),
+            rules => format!("nothing of what is bound to this username and these groups allows it ({rules} rules)"),
         });
-        lines.extend(misses(&permissions, request));
+        let near = misses(&permissions, request);
+        lines.extend(if near.is_empty() { bound(&permissions) } else { near });
         lines.extend(bindings_to_nothing(world, access));
     }
     Step { title: "RBAC", lines }
@@ -169,14 +169,14 @@ fn policies(access: &Access<'_>, request: &Request) -> Step {
 fn allowed_by(permissions: &[Permission<'_>], request: &Request) -> Vec<String> {
     let covering = permissions.iter().filter(|permission| permission.covers(&request.attributes()));
     covering
-        .map(|Permission { rule, scope, by }| {
-            format!("allowed by {by}: {}, {}", words::rule(rule), words::place(scope))
+        .map(|Permission { rule, by, .. }| {
+            format!("allowed by {by}: {}", words::rule_about(rule, &request.attributes()))
         })
         .collect()
 }
 
 fn misses(permissions: &[Permission<'_>], request: &Request) -> Vec<String> {
-    let mut lines: Vec<String> = near_misses(permissions, request).iter().map(ToString::to_string).collect();
+    let mut lines: Vec<String> = near_misses(permissions, request).iter().map(|miss| miss.says(request)).collect();
     lines.sort_unstable();
     lines.dedup();
     let more = lines.len().saturating_sub(SHOWN);
@@ -184,6 +184,14 @@ fn misses(permissions: &[Permission<'_>], request: &Request) -> Vec<String> {
     if more > 0 {
         lines.push(format!("and {more} more that miss it by one thing"));
     }
+    lines
+}
+
+/// What is bound to the identity, and does not come near.
+fn bound(permissions: &[Permission<'_>]) -> Vec<String> {
+    let mut lines: Vec<String> = permissions.iter().map(|permission| format!("bound: {}", permission.by)).collect();
+    lines.dedup();
+    lines.truncate(SHOWN);
     lines
 }
 

@@ -2,7 +2,7 @@
 
 use crate::access_scope::AccessScope;
 use crate::permissions::Scope;
-use crate::rbac::PolicyRule;
+use crate::rbac::{Attributes, PolicyRule};
 
 /// `in the whole cluster`, `in namespace ui`, `in namespaces ui and dev-*`.
 pub fn place(scope: &Scope<'_>) -> String {
@@ -16,7 +16,7 @@ pub fn place(scope: &Scope<'_>) -> String {
 }
 
 /// `get, list on pods, pods/log`, `delete on deployments.apps named "x"`, `get on /healthz`.
-pub fn rule(rule: &PolicyRule) -> String {
+pub(super) fn rule(rule: &PolicyRule) -> String {
     let mut on: Vec<String> = Vec::new();
     for group in &rule.api_groups {
         on.extend(rule.resources.iter().map(|resource| with_group(resource, group)));
@@ -25,6 +25,39 @@ pub fn rule(rule: &PolicyRule) -> String {
     let names: Vec<String> = rule.resource_names.iter().map(|name| format!("`{name}`")).collect();
     let named = if names.is_empty() { String::new() } else { format!(" named {}", names.join(", ")) };
     format!("{} on {}{named}", shortened(rule.verbs.clone()), shortened(on))
+}
+
+/// The same of what in the rule a request is about, if anything is: a rule of a policy can name dozens of resources.
+pub fn rule_about(rule: &PolicyRule, asked: &Attributes<'_>) -> String {
+    let everything = || vec!["*".to_owned()];
+    let mut about =
+        PolicyRule { verbs: rule.verbs.clone(), resource_names: rule.resource_names.clone(), ..PolicyRule::default() };
+    let mut on = Vec::new();
+    for group in &rule.api_groups {
+        for resource in &rule.resources {
+            let one = PolicyRule {
+                verbs: everything(),
+                api_groups: vec![group.clone()],
+                resources: vec![resource.clone()],
+                ..PolicyRule::default()
+            };
+            if one.covers(asked) {
+                on.push(with_group(resource, group));
+            }
+        }
+    }
+    for url in &rule.non_resource_urls {
+        let one = PolicyRule { verbs: everything(), non_resource_urls: vec![url.clone()], ..PolicyRule::default() };
+        if one.covers(asked) {
+            on.push(url.clone());
+        }
+    }
+    if on.is_empty() {
+        return self::rule(rule);
+    }
+    // What is listed is text already.
+    about.non_resource_urls = on;
+    self::rule(&about)
 }
 
 fn with_group(resource: &str, group: &str) -> String {
@@ -60,6 +93,8 @@ mod tests {
             ..PolicyRule::default()
         };
         assert_eq!(rule(&one), "get, list on a, b/scale, a.apps, b.apps/scale");
+        let asked = crate::rbac::ResourceAttributes { resource: "a", group: "apps", ..Default::default() };
+        assert_eq!(rule_about(&one, &Attributes::Resource(asked)), "get, list on a.apps");
         one.resource_names = strings(&["x"]);
         one.api_groups = strings(&[""]);
         assert_eq!(rule(&one), "get, list on a, b/scale named `x`");

@@ -313,7 +313,7 @@ impl<'v> Fields<'v> {
 fn of_seconds(seconds: f64) -> Option<Timestamp> {
     let milliseconds = (seconds * 1000.0).round();
     // Far more than any time that can be told.
-    if !(milliseconds.abs() < 1e15) {
+    if !milliseconds.is_finite() || milliseconds.abs() >= 1e15 {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "it is a whole number below 2^53")]

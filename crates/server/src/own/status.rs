@@ -25,10 +25,18 @@ fn of_cluster(cluster: &ClusterView) -> Value {
         "arn": cluster.cluster.arn(),
         "endpoint": cluster.record.endpoint,
         "authenticationMode": world.mode().name(),
+        "creator": hidden_administrator(cluster),
         "accessEntries": world.entry_count(),
         "awsAuth": aws_auth(world.aws_auth(), &cluster.aws_auth),
         "policiesWithoutEffect": without_effect,
     })
+}
+
+/// Whoever registered the cluster, where that makes an administrator whom nothing else shows.
+fn hidden_administrator(cluster: &ClusterView) -> Option<Value> {
+    let record = &cluster.record;
+    let is_hidden = record.bootstrap_creator_admin && !cluster.world.mode().uses_access_entries();
+    is_hidden.then(|| json!({ "arn": record.creator.as_str(), "uniqueId": record.creator_id }))
 }
 
 /// Associations that grant nothing because AWS does not print the policy's rules.
