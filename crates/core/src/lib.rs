@@ -12,6 +12,7 @@ pub mod arn;
 pub mod authentication_mode;
 pub mod authorize;
 pub mod aws_auth;
+pub mod certificate;
 pub mod cluster;
 pub mod cluster_name;
 pub mod compare;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::difference::{Difference, DifferenceKind, Identity, WitnessCaller};
+use super::difference::{Difference, DifferenceKind, Identities, Identity, WitnessCaller};
 use super::principals::{Caller, Who};
 use super::request::Request;
 use super::rights::{self, Excess, ScopedRule};
@@ -42,6 +42,7 @@ struct Finding {
     kind: DifferenceKind,
     /// Two findings with the same kind and content are one.
     content: String,
+    identities: Option<Identities>,
     request: Option<Request>,
     before: Option<Identity>,
     after: Option<Identity>,
@@ -76,7 +77,10 @@ impl<'a> Comparer<'a> {
             if is_same && self.has_same_rules {
                 continue;
             }
-            let identities = format!("{} -> {}", described(&before), described(&after));
+            let identities = Identities {
+                before: before.iter().map(Shape::identity).collect(),
+                after: after.iter().map(Shape::identity).collect(),
+            };
             let is_role = caller.canonical.kind() == PrincipalKind::Role;
             let all = || before.iter().chain(&after);
             let users: BTreeSet<_> = all().map(|shape| &shape.user).collect();
@@ -95,7 +99,7 @@ impl<'a> Comparer<'a> {
     }
 
     /// What differs for one caller, each finding once.
-    fn findings(&mut self, witness: &WitnessCaller, identities: &str) -> Vec<Finding> {
+    fn findings(&mut self, witness: &WitnessCaller, identities: &Identities) -> Vec<Finding> {
         let caller = witness.principal();
         let (before, after) = (sides(self.before, &caller), sides(self.after, &caller));
         let is_same = before.len() == after.len() && before.iter().zip(&after).all(|(b, a)| order(b) == order(a));
@@ -122,7 +126,7 @@ impl<'a> Comparer<'a> {
         before: Option<&Side>,
         after: Option<&Side>,
         witness: &WitnessCaller,
-        identities: &str,
+        identities: &Identities,
     ) -> Vec<Finding> {
         let same_key = before.map(|side| &side.key) == after.map(|side| &side.key);
         let mut findings = Vec::new();
@@ -130,6 +134,7 @@ impl<'a> Comparer<'a> {
         let bare = |kind, content: String| Finding {
             kind,
             content,
+            identities: None,
             request: None,
             before: identity(before),
             after: identity(after),
@@ -137,16 +142,17 @@ impl<'a> Comparer<'a> {
             remaining: Vec::new(),
             policies: Vec::new(),
         };
+        let about_names = |finding| Finding { identities: Some(identities.clone()), ..finding };
         if same_key && self.has_same_rules {
             if identity(before) != identity(after) {
-                findings.push(bare(DifferenceKind::IdentityChanged, identities.to_owned()));
+                findings.push(about_names(bare(DifferenceKind::IdentityChanged, String::new())));
             }
             return findings;
         }
         let contrast = self.contrast(before, after, witness);
-        let excess = |kind, excess: &Excess| match excess {
+        let excess = |kind: DifferenceKind, excess: &Excess| match excess {
             Excess::None => None,
-            Excess::Undecided => Some(bare(DifferenceKind::Undecided, format!("{kind} {identities}"))),
+            Excess::Undecided => Some(about_names(bare(DifferenceKind::Undecided, String::new()))),
             Excess::Some(beyond) => Some(Finding {
                 request: Some(beyond.request.clone()),
                 rules: beyond.rules.clone(),
@@ -157,29 +163,25 @@ impl<'a> Comparer<'a> {
         match (before, after) {
             (None, None) => {}
             (Some(_), None) => {
+                // Whoever loses everything loses it once, whatever it was.
                 let rights = excess(DifferenceKind::LockedOut, &contrast.lost);
-                let policies = contrast.policies_lost.clone();
                 let rest = rights.unwrap_or_else(|| bare(DifferenceKind::LockedOut, String::new()));
-                findings.push(Finding {
-                    kind: DifferenceKind::LockedOut,
-                    content: identities.to_owned(),
-                    policies,
-                    ..rest
-                });
+                let (kind, content) = (DifferenceKind::LockedOut, String::new());
+                findings.push(about_names(Finding { kind, content, rules: Vec::new(), ..rest }));
             }
             (None, Some(_)) => {
                 let rights = excess(DifferenceKind::LetIn, &contrast.gained);
                 let policies = contrast.policies_gained.clone();
                 let rest = rights.unwrap_or_else(|| bare(DifferenceKind::LetIn, String::new()));
-                let content = format!("{identities}\n{}\n{policies:?}\n{}", rest.content, contrast.is_node);
-                findings.push(Finding { kind: DifferenceKind::LetIn, content, policies, ..rest });
+                let content = format!("{}\n{policies:?}", rest.content);
+                findings.push(about_names(Finding { kind: DifferenceKind::LetIn, content, policies, ..rest }));
             }
             (Some(b), Some(a)) => {
                 if let Some(kind) = contrast.bypass() {
                     findings.push(bare(kind, String::new()));
                 }
                 if b.identity != a.identity && !contrast.explains(&b.identity, &a.identity) {
-                    findings.push(bare(DifferenceKind::IdentityChanged, identities.to_owned()));
+                    findings.push(about_names(bare(DifferenceKind::IdentityChanged, String::new())));
                 }
                 if let Some(kind) = contrast.node() {
                     findings.push(bare(kind, String::new()));
@@ -229,6 +231,7 @@ impl<'a> Comparer<'a> {
             request: finding.request,
             before: finding.before,
             after: finding.after,
+            identities: finding.identities,
             rules: finding.rules,
             remaining: finding.remaining,
             policies: finding.policies,
@@ -236,7 +239,7 @@ impl<'a> Comparer<'a> {
             sentence: String::new(),
         };
         difference.sentence = super::sentence::of(&difference);
-        difference.name(&finding.content);
+        difference.id = difference.expected_id();
         difference
     }
 
@@ -309,10 +312,6 @@ impl Contrast {
         };
         self.bypass().is_some() && without(before) == without(after)
     }
-}
-
-fn described(shapes: &[Shape]) -> String {
-    shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join("\nor ")
 }
 
 fn content_of(rules: &[ScopedRule], remaining: &[ScopedRule]) -> String {

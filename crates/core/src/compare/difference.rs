@@ -154,6 +154,9 @@ pub struct Difference {
     /// As whom the caller comes in after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Identity>,
+    /// What usernames and groups are made of in both Worlds, where coming in or as whom is the difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identities: Option<Identities>,
     /// The rules that only one World has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<ScopedRule>,
@@ -170,17 +173,28 @@ pub struct Difference {
     pub sentence: String,
 }
 
+/// What decides about a principal in either World: usernames and groups with their placeholders; where chance decides,
+/// one for each way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Identities {
+    /// Before; none if nothing lets it in.
+    pub before: Vec<Identity>,
+    /// After.
+    pub after: Vec<Identity>,
+}
+
 impl Difference {
-    /// Gives the difference its id, of everything that it says except the witness's words.
-    pub(super) fn name(&mut self, content: &str) {
+    /// The id of a difference: a digest of everything that it is about. The witness is only an example.
+    pub fn expected_id(&self) -> String {
+        let about =
+            (self.kind, &self.who, &self.session, &self.identities, &self.rules, &self.remaining, &self.policies);
+        let text = serde_json::to_string(&about).unwrap_or_default();
         let mut digest = String::new();
-        let who = serde_json::to_string(&self.who).unwrap_or_default();
-        let session = self.session.as_deref().unwrap_or_default();
-        let text = format!("{}\n{who}\n{session}\n{content}", self.kind);
         for byte in Sha256::digest(text.as_bytes()).iter().take(5) {
             // A String takes everything.
             let _ = write!(digest, "{byte:02x}");
         }
-        self.id = format!("{}:{}:{digest}", self.kind, self.who.short());
+        format!("{}:{}:{digest}", self.kind, self.who.short())
     }
 }

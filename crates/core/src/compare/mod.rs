@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::principal::PrincipalArn;
 use crate::world::World;
 
-pub use difference::{Difference, DifferenceKind, Identity, WitnessCaller};
+pub use difference::{Difference, DifferenceKind, Identities, Identity, WitnessCaller};
 pub use principals::Who;
 pub use request::Request;
 pub use rights::ScopedRule;

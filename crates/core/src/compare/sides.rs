@@ -1,7 +1,6 @@
 //! What one caller is and may do in one World, reduced to what the comparison needs.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use super::difference::Identity;
 use super::pattern::Pattern;
@@ -22,14 +21,12 @@ pub(super) struct Shape {
     policies: Vec<String>,
 }
 
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.user)?;
-        self.groups.iter().try_for_each(|group| write!(f, "\n{group}"))
-    }
-}
-
 impl Shape {
+    /// Username and groups with their placeholders.
+    pub(super) fn identity(&self) -> Identity {
+        Identity { username: self.user.to_string(), groups: self.groups.iter().map(ToString::to_string).collect() }
+    }
+
     /// Whether it is the same identity whoever renders it.
     pub(super) fn is_plain(&self) -> bool {
         self.user.as_text().is_some_and(|text| !text.is_empty())
