@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::rbac::Attributes;
 
 /// Where an association counts. Namespaces are never an empty list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "RawAccessScope", try_from = "RawAccessScope")]
 pub enum AccessScope {
     /// Everywhere, cluster-wide requests and paths included.

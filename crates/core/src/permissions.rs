@@ -26,7 +26,7 @@ pub const NODES: &str = "system:nodes";
 pub const NODE_PREFIX: &str = "system:node:";
 
 /// Where a permission counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope<'a> {
     /// Everywhere, cluster-wide requests and paths included.
     Cluster,
@@ -218,7 +218,8 @@ pub fn permissions_all<'a>(world: &'a World, caller: &Principal) -> Vec<Result<A
     all.map(|resolved| resolved.map(|resolved| of_resolved(world, caller, resolved))).collect()
 }
 
-fn of_resolved<'a>(world: &'a World, caller: &Principal, resolved: Resolved) -> Access<'a> {
+/// The same for one identity that the principal may be given.
+pub(crate) fn of_resolved<'a>(world: &'a World, caller: &Principal, resolved: Resolved) -> Access<'a> {
     let KubernetesIdentity { username, groups, .. } = &resolved.identity;
     let mut permissions = PermissionSet::of_rbac(world.rbac(), username, groups);
     if let (Source::AccessEntry(_), Some(entry)) = (&resolved.source, world.entry_of_caller(caller)) {

@@ -145,6 +145,11 @@ impl World {
         Self { mode, ..self.clone() }
     }
 
+    /// Whoever registered the cluster, as far as that makes an administrator.
+    pub fn creator(&self) -> Option<&PrincipalId> {
+        self.creator.as_ref()
+    }
+
     /// Whether the caller is whoever registered the cluster, as far as that makes an administrator.
     pub fn is_creator(&self, caller: &Principal) -> bool {
         self.creator.as_ref() == Some(&caller.id)

@@ -191,6 +191,16 @@ impl Rbac {
         &self.bindings
     }
 
+    /// Usernames that bindings name, those of service accounts included; each once, in no order.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.by_user.keys().map(String::as_str)
+    }
+
+    /// Groups that bindings name; each once, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.by_group.keys().map(String::as_str)
+    }
+
     /// The role that a binding gives; none if it does not exist, in which case the binding gives nothing.
     pub fn role_of(&self, binding: &Binding) -> Option<&Role> {
         let key = match &binding.role {

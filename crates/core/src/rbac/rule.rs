@@ -3,24 +3,28 @@
 //! Source: Kubernetes documentation, "Using RBAC Authorization", and the `rbac.authorization.k8s.io/v1` reference of
 //! PolicyRule. Access policies of EKS are printed in the same shape and mean the same.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::attributes::{Attributes, NonResourceAttributes, ResourceAttributes};
 
 /// Verbs on resources of API groups, or on paths. It only ever allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct PolicyRule {
     /// Verbs; `*` is every verb.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verbs: Vec<String>,
     /// API groups; the empty string is the core group, `*` is every group.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub api_groups: Vec<String>,
     /// `pods`, `pods/log`, `*/scale` (that subresource of everything) or `*` (everything, subresources included).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
     /// Names of objects that the rule is limited to; empty is no limit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_names: Vec<String>,
     /// Paths; a trailing `*` covers everything below.
-    #[serde(rename = "nonResourceURLs")]
+    #[serde(rename = "nonResourceURLs", skip_serializing_if = "Vec::is_empty")]
     pub non_resource_urls: Vec<String>,
 }
 
@@ -34,14 +38,39 @@ impl PolicyRule {
     }
 
     fn covers_resource(&self, asked: &ResourceAttributes<'_>) -> bool {
-        has(&self.verbs, asked.verb)
-            && has(&self.api_groups, asked.group)
-            && self.resources.iter().any(|resource| covers_resource(resource, asked))
-            && (self.resource_names.is_empty() || self.resource_names.iter().any(|name| name == asked.name))
+        self.has_verb(asked.verb)
+            && self.has_group(asked.group)
+            && self.has_resource(asked)
+            && self.has_name(asked.name)
     }
 
     fn covers_path(&self, asked: &NonResourceAttributes<'_>) -> bool {
-        has(&self.verbs, asked.verb) && self.non_resource_urls.iter().any(|url| covers_path(url, asked.path))
+        self.has_verb(asked.verb) && self.has_path(asked.path)
+    }
+
+    /// Whether the rule is about this verb.
+    pub(crate) fn has_verb(&self, verb: &str) -> bool {
+        has(&self.verbs, verb)
+    }
+
+    /// Whether the rule is about this API group.
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        has(&self.api_groups, group)
+    }
+
+    /// Whether the rule is about this resource and subresource; nothing else is looked at.
+    pub(crate) fn has_resource(&self, asked: &ResourceAttributes<'_>) -> bool {
+        self.resources.iter().any(|resource| covers_resource(resource, asked))
+    }
+
+    /// Whether the rule is about objects of this name.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.resource_names.is_empty() || self.resource_names.iter().any(|one| one == name)
+    }
+
+    /// Whether the rule is about this path.
+    pub(crate) fn has_path(&self, path: &str) -> bool {
+        self.non_resource_urls.iter().any(|url| covers_path(url, path))
     }
 }
 
