@@ -133,11 +133,14 @@ impl fmt::Display for Undecided {
     }
 }
 
+/// Everybody who may, and by what.
+type Holders<'a> = BTreeMap<Holder, Ground<'a>>;
+
 /// Who may, and of whom it is not decided.
 #[derive(Clone, Debug, Default)]
 pub struct WhoCan<'a> {
     /// Everybody who may, principals first.
-    pub holders: BTreeMap<Holder, Ground<'a>>,
+    pub holders: Holders<'a>,
     /// Everybody of whom it is not decided here, and why.
     pub undecided: BTreeSet<Undecided>,
 }
@@ -147,8 +150,10 @@ pub fn who_can<'a>(world: &'a World, request: &Request, anywhere: bool) -> WhoCa
     let asked = Asked { request, anywhere: anywhere && request.is_in_a_namespace() };
     let mut found = WhoCan::default();
     asked.subjects_of_rbac(world, &mut found);
+    // Principals become holders too, and there can be thousands: names are compared with those of RBAC alone.
+    let subjects = found.holders.clone();
     for caller in principals(world, &found) {
-        asked.principal(world, &caller, &mut found);
+        asked.principal(world, &caller, &subjects, &mut found);
     }
     if world.mode().uses_aws_auth() {
         for row in &world.aws_auth().accounts {
@@ -211,7 +216,7 @@ impl Asked<'_> {
         found.holders.insert(Holder::Group(MASTERS.to_owned()), Ground::Bypass);
     }
 
-    fn principal<'a>(&self, world: &'a World, caller: &Caller, found: &mut WhoCan<'a>) {
+    fn principal<'a>(&self, world: &'a World, caller: &Caller, subjects: &Holders<'a>, found: &mut WhoCan<'a>) {
         let (caller, all) = logins(world, caller);
         let may = |access: &Result<Access<'_>, Refusal>| {
             access.as_ref().is_ok_and(|access| self.ground(&access.permissions).is_some())
@@ -225,43 +230,7 @@ impl Asked<'_> {
             self.login(&caller, &access, found);
         }
         if is_let_in && caller.arn.kind() == PrincipalKind::Role {
-            Self::special_sessions(world, &caller, found);
-        }
-    }
-
-    /// Notes the sessions of a role that may do it by more than the role may: those with the name of a user or group
-    /// who may.
-    fn special_sessions(world: &World, caller: &Caller, found: &mut WhoCan<'_>) {
-        let (username, groups) = templates(world, &caller.principal);
-        let username = username.and_then(|one| Shape::of(&one, &caller.principal));
-        let groups: Vec<Shape> = groups.iter().filter_map(|one| Shape::of(one, &caller.principal)).collect();
-        if username.is_none() && groups.is_empty() {
-            return;
-        }
-        let session_of = |holder: &Holder| match holder {
-            Holder::User(name) => username.as_ref()?.session(name).map(str::to_owned),
-            Holder::Group(name) => groups.iter().find_map(|one| one.session(name)).map(str::to_owned),
-            _ => None,
-        };
-        let arn = &caller.arn;
-        if matches!(found.holders.get(&Holder::Principal { arn: arn.clone(), session: None }), Some(Ground::Bypass)) {
-            return;
-        }
-        let mut sessions: BTreeMap<String, Ground<'_>> = BTreeMap::new();
-        let mut more = 0;
-        for (holder, ground) in &found.holders {
-            let Some(session) = session_of(holder) else { continue };
-            if sessions.len() < MAX_SESSIONS || sessions.contains_key(&session) {
-                sessions.entry(session).or_insert_with(|| ground.clone()).add(ground);
-            } else {
-                more += 1;
-            }
-        }
-        if more > 0 {
-            found.undecided.insert(Undecided::Sessions { arn: arn.clone(), more });
-        }
-        for (session, ground) in sessions {
-            found.holders.insert(Holder::Principal { arn: arn.clone(), session: Some(session) }, ground);
+            special_sessions(world, &caller, subjects, found);
         }
     }
 
@@ -302,6 +271,42 @@ impl Asked<'_> {
         let mut all: Vec<Permission<'a>> = covering.copied().collect();
         all.dedup_by_key(|permission| permission.by.to_string());
         (!all.is_empty()).then_some(Ground::Permissions(all))
+    }
+}
+
+/// Notes the sessions of a role that may do it by more than the role may: those with the name of a user or group
+/// who may.
+fn special_sessions<'a>(world: &World, caller: &Caller, subjects: &Holders<'a>, found: &mut WhoCan<'a>) {
+    let (username, groups) = templates(world, &caller.principal);
+    let username = username.and_then(|one| Shape::of(&one, &caller.principal));
+    let groups: Vec<Shape> = groups.iter().filter_map(|one| Shape::of(one, &caller.principal)).collect();
+    if username.is_none() && groups.is_empty() {
+        return;
+    }
+    let session_of = |holder: &Holder| match holder {
+        Holder::User(name) => username.as_ref()?.session(name).map(str::to_owned),
+        Holder::Group(name) => groups.iter().find_map(|one| one.session(name)).map(str::to_owned),
+        _ => None,
+    };
+    let arn = &caller.arn;
+    if matches!(found.holders.get(&Holder::Principal { arn: arn.clone(), session: None }), Some(Ground::Bypass)) {
+        return;
+    }
+    let mut sessions: BTreeMap<String, Ground<'a>> = BTreeMap::new();
+    let mut more = 0;
+    for (holder, ground) in subjects {
+        let Some(session) = session_of(holder) else { continue };
+        if sessions.len() < MAX_SESSIONS || sessions.contains_key(&session) {
+            sessions.entry(session).or_insert_with(|| ground.clone()).add(ground);
+        } else {
+            more += 1;
+        }
+    }
+    if more > 0 {
+        found.undecided.insert(Undecided::Sessions { arn: arn.clone(), more });
+    }
+    for (session, ground) in sessions {
+        found.holders.insert(Holder::Principal { arn: arn.clone(), session: Some(session) }, ground);
     }
 }
 
