@@ -90,10 +90,13 @@ fn by(answer: &Answer<'_>) -> String {
     answer.access.as_ref().map(|access| access.resolved.source.to_string()).unwrap_or_default()
 }
 
+/// Resource, path, names, place, reason: what a row is about.
+type Key = (String, String, Vec<String>, String, String);
+
 /// One row for each resource and path, place and, if reasons are wanted, reason.
 fn rows(answer: &Answer<'_>, with_reasons: bool) -> Vec<Row> {
     let Some(access) = &answer.access else { return Vec::new() };
-    let mut verbs: BTreeMap<(String, String, Vec<String>, String, String), BTreeSet<String>> = BTreeMap::new();
+    let mut verbs: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
     let mut add = |resource: &str, path: &str, names: &[String], place: &str, by: &str, all: &[String]| {
         let by = if with_reasons { by } else { "" };
         let key = (resource.to_owned(), path.to_owned(), names.to_vec(), place.to_owned(), by.to_owned());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::can_i::logins;
-use super::sessions::{session_named, templates};
+use super::sessions::{Shape, templates};
 use super::{Caller, Request};
 use crate::account_id::AccountId;
 use crate::permissions::{AUTHENTICATED, Access, By, MASTERS, Permission, PermissionSet, Scope};
@@ -15,6 +15,9 @@ use crate::world::World;
 
 /// The session that stands for all of them: no session can be named so, and no binding can mean it.
 const ANY_SESSION: &str = "{{SessionName}}";
+
+/// So many sessions of one role are told.
+const MAX_SESSIONS: usize = 16;
 
 /// Somebody.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +99,13 @@ pub enum Undecided {
     },
     /// AWS's authenticator gives the principal one of several identities at random, and not all may.
     Random(PrincipalArn),
+    /// So many sessions of a role may that they are not all told.
+    Sessions {
+        /// The role.
+        arn: PrincipalArn,
+        /// How many are not.
+        more: usize,
+    },
     /// A node's role: the Node authorizer decides.
     Node(PrincipalArn),
     /// EKS does not tell who made the cluster.
@@ -112,6 +122,9 @@ impl fmt::Display for Undecided {
                 f,
                 "aws-auth gives {arn} one of several identities, at random for each request, and not all of them may"
             ),
+            Self::Sessions { arn, more } => {
+                write!(f, "{more} more sessions of {arn} have the name of a user or group who may")
+            }
             Self::Node(arn) => write!(f, "{arn} is a node's: the Node authorizer decides what its nodes may do"),
             Self::Creator => f.write_str(
                 "whoever made the cluster is an administrator in the mode CONFIG_MAP, and EKS does not tell who",
@@ -120,11 +133,14 @@ impl fmt::Display for Undecided {
     }
 }
 
+/// Everybody who may, and by what.
+type Holders<'a> = BTreeMap<Holder, Ground<'a>>;
+
 /// Who may, and of whom it is not decided.
 #[derive(Clone, Debug, Default)]
 pub struct WhoCan<'a> {
     /// Everybody who may, principals first.
-    pub holders: BTreeMap<Holder, Ground<'a>>,
+    pub holders: Holders<'a>,
     /// Everybody of whom it is not decided here, and why.
     pub undecided: BTreeSet<Undecided>,
 }
@@ -134,8 +150,10 @@ pub fn who_can<'a>(world: &'a World, request: &Request, anywhere: bool) -> WhoCa
     let asked = Asked { request, anywhere: anywhere && request.is_in_a_namespace() };
     let mut found = WhoCan::default();
     asked.subjects_of_rbac(world, &mut found);
+    // Principals become holders too, and there can be thousands: names are compared with those of RBAC alone.
+    let subjects = found.holders.clone();
     for caller in principals(world, &found) {
-        asked.principal(world, &caller, &mut found);
+        asked.principal(world, &caller, &subjects, &mut found);
     }
     if world.mode().uses_aws_auth() {
         for row in &world.aws_auth().accounts {
@@ -198,7 +216,7 @@ impl Asked<'_> {
         found.holders.insert(Holder::Group(MASTERS.to_owned()), Ground::Bypass);
     }
 
-    fn principal<'a>(&self, world: &'a World, caller: &Caller, found: &mut WhoCan<'a>) {
+    fn principal<'a>(&self, world: &'a World, caller: &Caller, subjects: &Holders<'a>, found: &mut WhoCan<'a>) {
         let (caller, all) = logins(world, caller);
         let may = |access: &Result<Access<'_>, Refusal>| {
             access.as_ref().is_ok_and(|access| self.ground(&access.permissions).is_some())
@@ -207,29 +225,12 @@ impl Asked<'_> {
         if allowed > 0 && allowed < all.len() {
             found.undecided.insert(Undecided::Random(caller.arn.clone()));
         }
+        let is_let_in = all.iter().any(Result::is_ok);
         for access in all.into_iter().flatten() {
             self.login(&caller, &access, found);
         }
-        if caller.arn.kind() == PrincipalKind::Role {
-            self.special_sessions(world, &caller, found);
-        }
-    }
-
-    /// Notes the sessions of a role that may do it by more than the role may.
-    fn special_sessions<'a>(&self, world: &'a World, caller: &Caller, found: &mut WhoCan<'a>) {
-        let whole = Holder::Principal { arn: caller.arn.clone(), session: None };
-        let known = match found.holders.get(&whole) {
-            Some(Ground::Bypass) => return,
-            Some(Ground::Permissions(all)) => all.iter().map(|permission| permission.by.to_string()).collect(),
-            None => BTreeSet::new(),
-        };
-        for session in self.sessions(world, caller, found) {
-            let (_, all) = logins(world, &caller.in_session(&session));
-            for mut access in all.into_iter().flatten() {
-                access.permissions.permissions.retain(|permission| !known.contains(&permission.by.to_string()));
-                let holder = Holder::Principal { arn: caller.arn.clone(), session: Some(session.clone()) };
-                self.keep(holder, &access.permissions, found);
-            }
+        if is_let_in && caller.arn.kind() == PrincipalKind::Role {
+            special_sessions(world, &caller, subjects, found);
         }
     }
 
@@ -251,21 +252,6 @@ impl Asked<'_> {
         }
     }
 
-    /// Sessions of a role that have the name of a user or group who may.
-    fn sessions(&self, world: &World, caller: &Caller, found: &WhoCan<'_>) -> BTreeSet<String> {
-        let (username, groups) = templates(world, &caller.principal);
-        let mut sessions = BTreeSet::new();
-        for holder in found.holders.keys() {
-            let session = match holder {
-                Holder::User(name) => username.as_ref().and_then(|one| session_named(one, &caller.principal, name)),
-                Holder::Group(name) => groups.iter().find_map(|one| session_named(one, &caller.principal, name)),
-                _ => None,
-            };
-            sessions.extend(session);
-        }
-        sessions
-    }
-
     /// Notes a holder if it may.
     fn keep<'a>(&self, holder: Holder, set: &PermissionSet<'a>, found: &mut WhoCan<'a>) {
         let Some(ground) = self.ground(set) else { return };
@@ -285,6 +271,42 @@ impl Asked<'_> {
         let mut all: Vec<Permission<'a>> = covering.copied().collect();
         all.dedup_by_key(|permission| permission.by.to_string());
         (!all.is_empty()).then_some(Ground::Permissions(all))
+    }
+}
+
+/// Notes the sessions of a role that may do it by more than the role may: those with the name of a user or group
+/// who may.
+fn special_sessions<'a>(world: &World, caller: &Caller, subjects: &Holders<'a>, found: &mut WhoCan<'a>) {
+    let (username, groups) = templates(world, &caller.principal);
+    let username = username.and_then(|one| Shape::of(&one, &caller.principal));
+    let groups: Vec<Shape> = groups.iter().filter_map(|one| Shape::of(one, &caller.principal)).collect();
+    if username.is_none() && groups.is_empty() {
+        return;
+    }
+    let session_of = |holder: &Holder| match holder {
+        Holder::User(name) => username.as_ref()?.session(name).map(str::to_owned),
+        Holder::Group(name) => groups.iter().find_map(|one| one.session(name)).map(str::to_owned),
+        _ => None,
+    };
+    let arn = &caller.arn;
+    if matches!(found.holders.get(&Holder::Principal { arn: arn.clone(), session: None }), Some(Ground::Bypass)) {
+        return;
+    }
+    let mut sessions: BTreeMap<String, Ground<'a>> = BTreeMap::new();
+    let mut more = 0;
+    for (holder, ground) in subjects {
+        let Some(session) = session_of(holder) else { continue };
+        if sessions.len() < MAX_SESSIONS || sessions.contains_key(&session) {
+            sessions.entry(session).or_insert_with(|| ground.clone()).add(ground);
+        } else {
+            more += 1;
+        }
+    }
+    if more > 0 {
+        found.undecided.insert(Undecided::Sessions { arn: arn.clone(), more });
+    }
+    for (session, ground) in sessions {
+        found.holders.insert(Holder::Principal { arn: arn.clone(), session: Some(session) }, ground);
     }
 }
 
@@ -321,7 +343,19 @@ fn principals(world: &World, found: &WhoCan<'_>) -> Vec<Caller> {
     callers.into_values().collect()
 }
 
-impl Ground<'_> {
+impl<'a> Ground<'a> {
+    fn add(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (Self::Permissions(all), Self::Permissions(others)) => all.extend(others.iter().copied()),
+            (Self::Permissions(_), Self::Bypass) => *self = Self::Bypass,
+            (Self::Bypass, _) => {}
+        }
+        if let Self::Permissions(all) = self {
+            let mut seen = BTreeSet::new();
+            all.retain(|permission| seen.insert(permission.by.to_string()));
+        }
+    }
+
     /// The places where it counts, in words, each once.
     pub fn places(&self) -> Vec<String> {
         match self {
