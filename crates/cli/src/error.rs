@@ -79,6 +79,9 @@ pub(crate) enum CliError {
     /// It was tried, and did not work out.
     #[error("{0}")]
     Failed(String),
+    /// A step of a migration that cannot be done.
+    #[error(transparent)]
+    Step(#[from] doorward_core::plan::ApplyError),
     /// The answer cannot be printed.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),

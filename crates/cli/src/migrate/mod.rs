@@ -1,5 +1,7 @@
 //! `doorward migrate`: from aws-auth to access entries, with a proof that nobody gains or loses access.
 
+mod plan;
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -16,12 +18,16 @@ pub(crate) struct MigrateArgs {
 
 /// The parts of a migration, one file each.
 #[derive(Debug, Subcommand)]
-enum MigrateVerb {}
+enum MigrateVerb {
+    Plan(Box<plan::PlanArgs>),
+}
 
 /// Does it.
 ///
 /// # Errors
 /// As each part says.
-pub(crate) async fn run(args: MigrateArgs, _talk: Talk) -> Result<ExitCode, CliError> {
-    match args.verb {}
+pub(crate) async fn run(args: MigrateArgs, talk: Talk) -> Result<ExitCode, CliError> {
+    match args.verb {
+        MigrateVerb::Plan(args) => plan::run(&args, talk).await,
+    }
 }

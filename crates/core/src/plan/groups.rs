@@ -19,7 +19,7 @@ use crate::access_policy::AccessPolicyArn;
 use crate::access_scope::AccessScope;
 use crate::aws_auth::IdentityMapping;
 use crate::permissions::{AUTHENTICATED, MASTERS, NODE_PREFIX, NODES};
-use crate::principal::PrincipalArn;
+use crate::principal::{PrincipalArn, PrincipalKind};
 
 /// Gives the entry what the groups of the row give.
 ///
@@ -109,7 +109,12 @@ fn replaced(target: &mut Target, group: &str, known: &Known<'_>) -> Result<(), S
 
 /// To the Node authorizer, a username and a group make a node.
 fn refuse_node(row: &IdentityMapping, principal: &PrincipalArn, groups: &[String]) -> Result<(), Stop> {
-    let username = Pattern::new(&row.username, principal).written();
+    let pattern = Pattern::new(&row.username, principal);
+    let username = pattern.written();
+    // Who can have no such username at all is refused for that.
+    if pattern.is_for_instances() && principal.kind() != PrincipalKind::Role {
+        return Ok(());
+    }
     if !username.starts_with(NODE_PREFIX) || !groups.iter().any(|group| group == NODES) {
         return Ok(());
     }
