@@ -5,7 +5,7 @@
 //! then the section alone is written anew, and if that does not say it either, the edit is refused. Nothing is ever
 //! written that could not be read back.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
