@@ -1,6 +1,8 @@
 //! `doorward migrate`: from aws-auth to access entries, with a proof that nobody gains or loses access.
 
+mod check;
 mod plan;
+mod prove;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,8 @@ pub(crate) struct MigrateArgs {
 #[derive(Debug, Subcommand)]
 enum MigrateVerb {
     Plan(Box<plan::PlanArgs>),
+    Prove(Box<prove::ProveArgs>),
+    Check(check::CheckArgs),
 }
 
 /// Does it.
@@ -29,5 +33,7 @@ enum MigrateVerb {
 pub(crate) async fn run(args: MigrateArgs, talk: Talk) -> Result<ExitCode, CliError> {
     match args.verb {
         MigrateVerb::Plan(args) => plan::run(&args, talk).await,
+        MigrateVerb::Prove(args) => prove::run(&args, talk).await,
+        MigrateVerb::Check(args) => check::run(&args, talk),
     }
 }

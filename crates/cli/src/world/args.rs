@@ -45,7 +45,6 @@ pub(crate) struct WorldArgs {
     pub(crate) aws: AwsArgs,
 }
 
-#[allow(dead_code, reason = "for the verbs that compare Worlds")]
 /// What a World is compared with: the same with some pieces replaced.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "World after")]
@@ -130,7 +129,6 @@ impl WorldArgs {
     }
 }
 
-#[allow(dead_code, reason = "for the verbs that compare Worlds")]
 impl AfterArgs {
     /// The World after, if one is given: the one before with what the flags replace.
     ///

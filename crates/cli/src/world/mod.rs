@@ -9,7 +9,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-#[allow(unused_imports, reason = "for the verbs that compare Worlds")]
 pub(crate) use args::AfterArgs;
 pub(crate) use args::WorldArgs;
 pub(crate) use cluster::authenticator_of;
