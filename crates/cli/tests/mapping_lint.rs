@@ -1,6 +1,6 @@
 //! `doorward mapping lint` on files.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails here has found what it looks for")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here has found what it looks for")]
 
 mod common;
 
