@@ -21,7 +21,7 @@ test: ## every suite, end to end on a real kube-apiserver included
 fuzz: ## look for inputs that break a property (FUZZ_SECONDS=20 a target; coverage-guided where cargo-fuzz is there)
 	@bash scripts/fuzz.sh
 
-conformance: ## boto3, the aws CLI, Terraform and the Rust SDK against a server, and a table of it
+conformance: ## boto3, the aws CLI, the Rust SDKs, Terraform and moto's tests against a server, and a table of it
 	@bash scripts/conformance.sh
 
 lint: ## formatting, clippy, documentation, purity of core, licences
