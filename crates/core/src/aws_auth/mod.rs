@@ -25,6 +25,7 @@ mod layout;
 mod never;
 mod parse;
 mod problem;
+pub mod put_back;
 mod status;
 mod write;
 mod yaml;
