@@ -19,7 +19,8 @@ SUITES=(
   "rbac|lab|only differential"
   "cli|cli|but end_to_end|conformance"
   "conformance|cli|only conformance"
-  "end-to-end|cli|only end_to_end"
+  "end-to-end|cli|only end_to_end_lab"
+  "migrate|cli|only end_to_end_migrate"
   "fuzz|fuzz-targets|all"
 )
 
