@@ -20,7 +20,8 @@ SUITES=(
   "cli|cli|but end_to_end|conformance"
   "conformance|cli|only conformance"
   "rust-sdk|conformance|all"
-  "end-to-end|cli|only end_to_end"
+  "end-to-end|cli|only end_to_end_lab"
+  "migrate|cli|only end_to_end_migrate"
   "fuzz|fuzz-targets|all"
 )
 

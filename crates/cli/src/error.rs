@@ -70,6 +70,15 @@ pub(crate) enum CliError {
     /// An edit of aws-auth.
     #[error(transparent)]
     Edit(#[from] doorward_core::aws_auth::edit::EditError),
+    /// The state of a migration.
+    #[error(transparent)]
+    State(#[from] crate::migrate::StateError),
+    /// The journal of a migration.
+    #[error(transparent)]
+    Journal(#[from] crate::migrate::JournalError),
+    /// The backup of a migration.
+    #[error(transparent)]
+    Backup(#[from] crate::migrate::BackupError),
     /// The lab.
     #[error(transparent)]
     Lab(#[from] LabError),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use doorward_core::aws_auth::edit::{Data, EditError, Edited};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::PostParams;
+use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Client};
 
 use crate::error_text;
@@ -47,6 +47,44 @@ impl AwsAuthConfigMap {
     pub async fn read(&self) -> Result<Option<Data>, ConfigMapError> {
         let found = self.get().await?;
         Ok(found.map(|config_map| config_map.data.unwrap_or_default()))
+    }
+
+    /// The whole ConfigMap; none where there is none.
+    ///
+    /// # Errors
+    /// If the API server does not answer, or refuses.
+    pub async fn object(&self) -> Result<Option<ConfigMap>, ConfigMapError> {
+        self.get().await
+    }
+
+    /// Writes data over what was found, or makes the ConfigMap where none was. False if that is not there any more, and
+    /// nothing was written.
+    ///
+    /// # Errors
+    /// If the API server does not answer, or refuses.
+    pub async fn put(
+        &self,
+        found: Option<ConfigMap>,
+        data: &std::collections::BTreeMap<String, String>,
+    ) -> Result<bool, ConfigMapError> {
+        self.write(Mode::Apply, found, data).await
+    }
+
+    /// Removes the ConfigMap that was found. False if it is another one by now, and nothing was removed.
+    ///
+    /// # Errors
+    /// If the API server does not answer, or refuses.
+    pub async fn remove(&self, found: &ConfigMap) -> Result<bool, ConfigMapError> {
+        let resource_version = found.metadata.resource_version.clone();
+        let preconditions = Some(Preconditions { resource_version, uid: found.metadata.uid.clone() });
+        let params = DeleteParams { preconditions, ..DeleteParams::default() };
+        match tokio::time::timeout(TIMEOUT, self.api.delete(NAME, &params)).await {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(true),
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => Ok(false),
+            Ok(Err(error)) => Err(ConfigMapError::Write { message: error_text::of_client(&error) }),
+            Err(_) => Err(ConfigMapError::Write { message: no_answer() }),
+        }
     }
 
     /// Edits its `data`, making the ConfigMap where it is missing. Metadata and binary data stay. An edit that changes

@@ -4,6 +4,7 @@
 //! that users of `aws eks update-kubeconfig` know; the certificates that a kube-apiserver and the webhooks know each
 //! other by, and the files that a kube-apiserver is started with.
 
+pub mod bindings;
 pub mod config_map;
 pub mod init;
 pub mod kubeconfig;

@@ -55,6 +55,7 @@ fn variables(dir: &LabDir, addresses: &Addresses) -> Vec<(&'static str, String)>
         ("DOORWARD_WEBHOOK_KEY", path(&webhook.join("client.key"))),
         ("DOORWARD_OPS_URL", format!("http://{}", addresses.ops)),
         ("DOORWARD_LAB_DIR", path(dir.root())),
+        ("DOORWARD_MIGRATIONS_DIR", path(&dir.migrations())),
     ]
 }
 

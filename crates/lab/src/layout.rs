@@ -74,6 +74,12 @@ impl LabDir {
         self.root.join("home")
     }
 
+    /// Where `doorward migrate` keeps what it does to the lab's cluster, so that it goes with the lab: the next one has
+    /// a cluster of the same name.
+    pub fn migrations(&self) -> PathBuf {
+        self.root.join("migrations")
+    }
+
     /// Keys and certificates of the lab's kube-apiserver.
     pub fn pki(&self) -> PathBuf {
         self.root.join("pki")
@@ -162,6 +168,7 @@ impl LabDir {
             self.admin_kubeconfig(),
             self.bin(),
             self.home(),
+            self.migrations(),
             self.pki(),
             self.webhook(),
             self.rbac(),

@@ -98,6 +98,7 @@ fn take(engine: &Engine, name: &ClusterName, observed: &Observed) {
     tracing::info!(cluster = %name, resource_version = observed.resource_version, present, rows, "aws-auth was read");
     engine.observe(name, |cluster| {
         let aws_auth = parsed.clone().with_last_good(cluster.world.aws_auth());
+        cluster.usage.put_rows(&aws_auth, observed.at);
         cluster.world = cluster.world.with_aws_auth(aws_auth);
         cluster.aws_auth.seen = true;
         cluster.aws_auth.resource_version = observed.resource_version.clone();

@@ -73,6 +73,11 @@ impl Engine {
         })
     }
 
+    /// The way to the store, for what is neither planned nor in the history.
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
     /// What is known now.
     pub fn view(&self) -> Guard<Arc<View>> {
         self.view.load()

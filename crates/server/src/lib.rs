@@ -24,6 +24,7 @@ pub mod query;
 mod serve;
 pub mod sts;
 mod update_record;
+pub mod usage;
 pub mod view;
 pub mod webhook;
 mod webhook_tls;

@@ -10,6 +10,7 @@ use doorward_identity::Verifier;
 use doorward_identity::aws::AwsProvider;
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::api::{self, Api};
@@ -22,6 +23,7 @@ use crate::error::ServerError;
 use crate::listener::{bind, serve};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
+use crate::usage::Keeper;
 use crate::view::UnknownPrincipals;
 use crate::webhook::{self, Webhooks};
 use crate::webhook_tls::{keep_fresh, webhook_tls};
@@ -63,6 +65,7 @@ pub async fn run(
     let store: Arc<dyn Store> = Arc::new(open_store(&config.data_dir).await?);
     let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits, unknown_principals(&config)).await?);
     ensure_account(&engine, &config).await?;
+    let usage = Keeper::restore(&engine, Timestamp::now()).await;
     let sessions = Arc::new(session_key(&config.data_dir)?);
     let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
     let metrics = Arc::<Metrics>::default();
@@ -90,7 +93,8 @@ pub async fn run(
         serve(webhook, Some(Arc::clone(&tls)), webhook_handler, stop.clone()),
         keep_fresh(tls, &config, stop.clone()),
         serve(ops, None, ops_handler, stop.clone()),
-        follow_all(engine, stop),
+        follow_all(Arc::clone(&engine), stop.clone()),
+        usage.run(&engine, stop),
     );
     store.close().await;
     Ok(())

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
 use crate::update_record::UpdateRecord;
+use crate::usage::Usage;
 
 /// How much there may be of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct ClusterView {
     pub updates: imbl::OrdMap<String, UpdateRecord>,
     /// Whether aws-auth is known, and since when not.
     pub aws_auth: AwsAuthHealth,
+    /// How its entries and its rows of aws-auth are used.
+    pub usage: Usage,
 }
 
 /// What is known of a cluster's aws-auth.
@@ -102,10 +105,16 @@ impl View {
                 self.clusters.remove(name);
             }
             Change::PutEntry(cluster, entry) => {
-                self.in_cluster(cluster, |view| view.world = view.world.with_entry(entry.as_ref().clone()));
+                self.in_cluster(cluster, |view| {
+                    view.world = view.world.with_entry(entry.as_ref().clone());
+                    view.usage.put_entry(entry.principal_arn.as_str(), entry.created_at);
+                });
             }
             Change::DeleteEntry(cluster, principal) => {
-                self.in_cluster(cluster, |view| view.world = view.world.without_entry(principal));
+                self.in_cluster(cluster, |view| {
+                    view.world = view.world.without_entry(principal);
+                    view.usage.delete_entry(principal.as_str());
+                });
             }
             Change::PutUpdate(cluster, update) => self.in_cluster(cluster, |view| {
                 view.updates.insert(update.id.clone(), update.clone());
@@ -132,6 +141,7 @@ impl View {
             world: World::new(record.authentication_mode),
             updates: imbl::OrdMap::new(),
             aws_auth: AwsAuthHealth::default(),
+            usage: Usage::default(),
         };
         let mut view = self.clusters.get(&record.name).map_or_else(fresh, |view| ClusterView::clone(view));
         view.world = view.world.with_mode(record.authentication_mode).with_creator(creator);

@@ -4,7 +4,7 @@ use doorward_sigv4::query::encode;
 use http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{AwsClient, Call};
 use super::endpoint::Service;
@@ -125,6 +125,74 @@ impl AwsClient {
         self.eks_list("ListAssociatedAccessPolicies", &path).await
     }
 
+    /// `CreateAccessEntry`.
+    ///
+    /// # Errors
+    /// If there is one for the principal, or it cannot be as it is asked for, among others.
+    pub(crate) async fn create_access_entry(&self, cluster: &str, entry: &Value) -> Result<(), AwsError> {
+        let path = format!("/clusters/{}/access-entries", encode(cluster));
+        self.eks_write("CreateAccessEntry", Method::POST, &path, Some(entry)).await
+    }
+
+    /// `UpdateAccessEntry`.
+    ///
+    /// # Errors
+    /// If there is none, among others.
+    pub(crate) async fn update_access_entry(
+        &self,
+        cluster: &str,
+        principal: &str,
+        update: &Value,
+    ) -> Result<(), AwsError> {
+        self.eks_write("UpdateAccessEntry", Method::POST, &entry_path(cluster, principal), Some(update)).await
+    }
+
+    /// `DeleteAccessEntry`.
+    ///
+    /// # Errors
+    /// If there is none, among others.
+    pub(crate) async fn delete_access_entry(&self, cluster: &str, principal: &str) -> Result<(), AwsError> {
+        self.eks_write("DeleteAccessEntry", Method::DELETE, &entry_path(cluster, principal), None).await
+    }
+
+    /// `AssociateAccessPolicy`.
+    ///
+    /// # Errors
+    /// If there is no such entry, among others.
+    pub(crate) async fn associate_access_policy(
+        &self,
+        cluster: &str,
+        principal: &str,
+        association: &Value,
+    ) -> Result<(), AwsError> {
+        let path = format!("{}/access-policies", entry_path(cluster, principal));
+        self.eks_write("AssociateAccessPolicy", Method::POST, &path, Some(association)).await
+    }
+
+    /// `DisassociateAccessPolicy`.
+    ///
+    /// # Errors
+    /// If it is not associated, among others.
+    pub(crate) async fn disassociate_access_policy(
+        &self,
+        cluster: &str,
+        principal: &str,
+        policy: &str,
+    ) -> Result<(), AwsError> {
+        let path = format!("{}/access-policies/{}", entry_path(cluster, principal), encode(policy));
+        self.eks_write("DisassociateAccessPolicy", Method::DELETE, &path, None).await
+    }
+
+    /// `UpdateClusterConfig` with another authentication mode. It takes EKS some minutes; this does not wait.
+    ///
+    /// # Errors
+    /// If the mode does not change so, among others.
+    pub(crate) async fn update_authentication_mode(&self, cluster: &str, mode: &str) -> Result<(), AwsError> {
+        let path = format!("/clusters/{}/update-config", encode(cluster));
+        let update = json!({ "accessConfig": { "authenticationMode": mode } });
+        self.eks_write("UpdateClusterConfig", Method::POST, &path, Some(&update)).await
+    }
+
     /// `DeleteCluster`.
     ///
     /// # Errors
@@ -145,6 +213,17 @@ impl AwsClient {
             }
         }
         Err(self.strange(operation, "never ends"))
+    }
+
+    async fn eks_write(
+        &self,
+        operation: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(), AwsError> {
+        let body = body.map(|body| ("application/json", body.to_string().into_bytes()));
+        self.json(&Call { service: Service::Eks, operation, method, path, query: "", body }).await.map(|_| ())
     }
 
     async fn eks<T: DeserializeOwned>(

@@ -18,7 +18,38 @@ pub(crate) struct AssumeRole {
     pub(crate) duration_seconds: Option<String>,
 }
 
+/// Who calls, as STS says it.
+#[derive(Clone, Debug)]
+pub(crate) struct CallerIdentity {
+    pub(crate) account: String,
+    pub(crate) arn: String,
+    pub(crate) user_id: String,
+}
+
 impl AwsClient {
+    /// `GetCallerIdentity`.
+    ///
+    /// # Errors
+    /// If STS cannot be reached, or refuses.
+    pub(crate) async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
+        let operation = "GetCallerIdentity";
+        let form = "Action=GetCallerIdentity&Version=2011-06-15".to_owned();
+        let answer = self.send(&sts_call(operation, form), self.credentials().await?).await?;
+        let text = String::from_utf8_lossy(&answer);
+        let part = |name: &str| self.part(&text, name, operation);
+        Ok(CallerIdentity { account: part("Account")?, arn: part("Arn")?, user_id: part("UserId")? })
+    }
+
+    /// An element that the answer must have.
+    fn part(&self, text: &str, name: &str, operation: &str) -> Result<String, AwsError> {
+        element(text, name).ok_or_else(|| self.unusable(operation, format!("has no `{name}`")))
+    }
+
+    /// An answer that is not what STS answers.
+    fn unusable(&self, operation: &str, problem: String) -> AwsError {
+        AwsError::Answer { url: self.url_of(Service::Sts), operation: operation.to_owned(), problem }
+    }
+
     /// Assumes a role with these credentials.
     ///
     /// # Errors
@@ -35,27 +66,25 @@ impl AwsClient {
             }
         }
         let operation = format!("AssumeRole for `{}`", role.role_arn);
-        let call = Call {
-            service: Service::Sts,
-            operation: &operation,
-            method: http::Method::POST,
-            path: "/",
-            query: "",
-            body: Some(("application/x-www-form-urlencoded; charset=utf-8", form.into_bytes())),
-        };
-        let answer = self.send(&call, with).await?;
+        let answer = self.send(&sts_call(&operation, form), with).await?;
         let text = String::from_utf8_lossy(&answer);
-        let fail = |problem: String| AwsError::Answer {
-            url: self.url_of(Service::Sts),
-            operation: operation.clone(),
-            problem,
-        };
-        let part = |name: &str| element(&text, name).ok_or_else(|| fail(format!("has no `{name}`")));
+        let part = |name: &str| self.part(&text, name, &operation);
         let (id, secret, token) = (part("AccessKeyId")?, part("SecretAccessKey")?, part("SessionToken")?);
-        let ends: Timestamp =
-            part("Expiration")?.parse().map_err(|_| fail("has an `Expiration` that is no time".to_owned()))?;
+        let no_time = |_| self.unusable(&operation, "has an `Expiration` that is no time".to_owned());
+        let ends: Timestamp = part("Expiration")?.parse().map_err(no_time)?;
         let credentials = credentials(&id, &secret, Some(&token), "the role's session")?;
         Ok(Lease { credentials, ends: Some(ends) })
+    }
+}
+
+fn sts_call(operation: &str, form: String) -> Call<'_> {
+    Call {
+        service: Service::Sts,
+        operation,
+        method: http::Method::POST,
+        path: "/",
+        query: "",
+        body: Some(("application/x-www-form-urlencoded; charset=utf-8", form.into_bytes())),
     }
 }
 

@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use doorward_core::account_id::AccountId;
 use doorward_core::aws_auth::{AwsAuth, IdentityMapping, Section, parse};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ListArgs;
 use super::source::Source;
+use crate::doorward_api::{DoorwardApi, Usage, aws_client};
 use crate::error::CliError;
-use crate::output::print;
+use crate::output::{Format, WideFormat, print};
 use crate::table::Table;
 use crate::talk::Talk;
 
@@ -51,7 +53,15 @@ pub(super) async fn run(args: &ListArgs, talk: Talk) -> Result<ExitCode, CliErro
             Err(CliError::NotFound(format!("no row of `mapRoles` or `mapUsers` is for `{}`", arn.escape_debug())))
         }
         _ => {
-            print(args.output.output, &rows, |rows| table(rows))?;
+            match args.output {
+                WideFormat::Table => print(Format::Table, &rows, |rows| table(rows))?,
+                WideFormat::Json => print(Format::Json, &rows, |rows| table(rows))?,
+                WideFormat::Yaml => print(Format::Yaml, &rows, |rows| table(rows))?,
+                WideFormat::Wide => {
+                    let usage = usage(args, talk).await;
+                    print(Format::Table, &rows, |rows| wide(rows, usage.as_ref(), Timestamp::now()))?;
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -61,6 +71,44 @@ fn rows(aws_auth: &AwsAuth, arn: Option<&str>) -> Vec<Row> {
     let mappings = aws_auth.mappings().filter(|row| arn.is_none_or(|arn| row.arn.eq_ignore_ascii_case(arn)));
     let accounts = aws_auth.accounts.iter().filter(|_| arn.is_none());
     mappings.map(Row::of).chain(accounts.map(|row| Row::Account { account: row.account })).collect()
+}
+
+/// How the rows are used; none where nobody counts.
+async fn usage(args: &ListArgs, talk: Talk) -> Option<Usage> {
+    let kubernetes = &args.source.kubernetes;
+    let is_file = args.source.aws_auth.is_some();
+    let cluster = kubernetes.cluster.clone().or_else(|| crate::kubernetes::cluster_of_context(kubernetes));
+    let client = aws_client(&args.source.aws).ok();
+    let usage = match (cluster.filter(|_| !is_file), client) {
+        (Some(cluster), Some(client)) => DoorwardApi(&client).usage(&cluster).await.ok(),
+        _ => None,
+    };
+    if usage.is_none() {
+        talk.note("how rows are used is not known: that is counted by a Doorward server, for its clusters");
+    }
+    usage
+}
+
+fn wide(rows: &[Row], usage: Option<&Usage>, now: Timestamp) -> Table {
+    let mut table = Table::new(["ARN", "USERNAME", "GROUPS", "ACCOUNT", "LAST USED"]);
+    let used = |section, arn: &str| match usage {
+        None => "unknown".to_owned(),
+        Some(usage) => usage.of_row(section, arn).map_or_else(|| "unknown".to_owned(), |it| it.in_words(now)),
+    };
+    for row in rows {
+        let (section, arn, username, groups) = match row {
+            Row::Role { rolearn, username, groups } => (Section::Roles, rolearn, username, groups),
+            Row::User { userarn, username, groups } => (Section::Users, userarn, username, groups),
+            Row::Account { account } => {
+                let account = account.to_string();
+                let used = used(Section::Accounts, &account);
+                table.row([String::new(), String::new(), String::new(), account, used]);
+                continue;
+            }
+        };
+        table.row([arn.clone(), username.clone(), groups.join(","), String::new(), used(section, arn)]);
+    }
+    table
 }
 
 fn table(rows: &[Row]) -> Table {

@@ -20,7 +20,7 @@ pub(crate) use file::FileError;
 use crate::aws::AwsArgs;
 use crate::error::CliError;
 use crate::kubernetes::KubernetesArgs;
-use crate::output::OutputArgs;
+use crate::output::{OutputArgs, WideFormat};
 use crate::talk::Talk;
 
 const EXAMPLES: &str = "\
@@ -70,8 +70,9 @@ struct ListArgs {
     /// Only rows for this ARN; it is an error if there is none.
     #[arg(long, value_name = "ARN")]
     arn: Option<String>,
-    #[command(flatten)]
-    output: OutputArgs,
+    /// How to print the rows; `wide` says when each let somebody in last, as far as a Doorward server counts that.
+    #[arg(short, long = "output", value_name = "FORMAT", value_enum, default_value_t)]
+    output: WideFormat,
     #[command(flatten)]
     source: SourceArgs,
 }

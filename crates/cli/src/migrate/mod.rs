@@ -1,12 +1,22 @@
 //! `doorward migrate`: from aws-auth to access entries, with a proof that nobody gains or loses access.
 
+mod apply;
 mod check;
+mod confirm;
+mod engine;
 mod plan;
 mod prove;
+mod report;
+mod rollback;
+mod site;
+mod status;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+
+pub(crate) use engine::{BackupError, JournalError, StateError};
 
 use crate::error::CliError;
 use crate::talk::Talk;
@@ -24,6 +34,12 @@ enum MigrateVerb {
     Plan(Box<plan::PlanArgs>),
     Prove(Box<prove::ProveArgs>),
     Check(check::CheckArgs),
+    Apply(Box<apply::ApplyArgs>),
+    Confirm(Box<confirm::ConfirmArgs>),
+    Rollback(Box<rollback::RollbackArgs>),
+    Status(Box<status::StatusArgs>),
+    #[command(hide = true)]
+    WatchDeadline(watch::WatchArgs),
 }
 
 /// Does it.
@@ -35,5 +51,10 @@ pub(crate) async fn run(args: MigrateArgs, talk: Talk) -> Result<ExitCode, CliEr
         MigrateVerb::Plan(args) => plan::run(&args, talk).await,
         MigrateVerb::Prove(args) => prove::run(&args, talk).await,
         MigrateVerb::Check(args) => check::run(&args, talk),
+        MigrateVerb::Apply(args) => apply::run(&args, talk).await,
+        MigrateVerb::Confirm(args) => confirm::run(&args, talk).await,
+        MigrateVerb::Rollback(args) => rollback::run(&args, talk).await,
+        MigrateVerb::Status(args) => status::run(&args, talk).await,
+        MigrateVerb::WatchDeadline(args) => watch::run(&args, talk).await,
     }
 }

@@ -26,6 +26,7 @@ mod layout;
 mod never;
 mod parse;
 mod problem;
+pub mod put_back;
 mod status;
 mod strict;
 mod write;

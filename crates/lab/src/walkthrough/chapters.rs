@@ -56,6 +56,7 @@ pub(super) const ALL: &[Chapter] = &[
     Chapter { title: "3 Associating access policies", steps: ASSOCIATING },
     Chapter { title: "4 Kubernetes RBAC", steps: RBAC },
     Chapter { title: "5 Migrating from aws-auth", steps: MIGRATING },
+    Chapter { title: "6 The same migration, safely", steps: MIGRATING_SAFELY },
     Chapter { title: "7 Cleaning up", steps: CLEANING_UP },
 ];
 
@@ -324,6 +325,60 @@ const MIGRATING: &[Step] = &[
         "Access is back, without aws-auth",
         "kubectl --context admins get pod -n carts",
         &[Lines(2, "carts-* 1/1 Running *")],
+    ),
+];
+
+const MIGRATING_SAFELY: &[Step] = &[
+    works(
+        "Back to where the last chapter began: the row first, then the entry goes, and nobody notices",
+        "doorward mapping create --cluster $EKS_CLUSTER_NAME --arn $ADMINS_IAM_ROLE --username cluster-admin --group system:masters
+aws eks delete-access-entry --cluster-name $EKS_CLUSTER_NAME --principal-arn $ADMINS_IAM_ROLE
+kubectl --context admins get pod -n carts",
+        &[Line("created: *role/eks-workshop-admins as cluster-admin in system:masters"), Lines(2, "carts-* 1/1 Running *")],
+    ),
+    works(
+        "The plan: what becomes of each row, and the steps",
+        "doorward migrate plan --cluster $EKS_CLUSTER_NAME",
+        &[
+            Line("mapRoles[0] *NodeInstanceRole-acgt4WAVfXAA *"),
+            Line("mapRoles[1] *role/eks-workshop-admins entry arn:aws:iam::123456789012:role/eks-workshop-admins *"),
+        ],
+    ),
+    refused(
+        "The proof: one difference, which no plan avoids: `system:masters` is a bypass, and no policy is one",
+        "doorward migrate prove --cluster $EKS_CLUSTER_NAME",
+        &[Line("*bypass-lost:role/eks-workshop-admins*")],
+    ),
+    refused(
+        "Nothing is done as long as it is not accepted",
+        "doorward migrate apply --cluster $EKS_CLUSTER_NAME",
+        &[Line("error: bypass-lost:role/eks-workshop-admins:*"), Line("error: nothing was changed: 1 difference is not accepted*")],
+    ),
+    works(
+        "With that accepted: a backup, the entry before the row goes, each step checked",
+        "DIFFERENCE=$(doorward migrate apply --cluster $EKS_CLUSTER_NAME --dry-run 2>&1 | sed -n 's/^error: \\(bypass-lost:[^ ]*\\): .*/\\1/p')
+doorward migrate apply --cluster $EKS_CLUSTER_NAME --accept $DIFFERENCE",
+        &[
+            Line("everything as it is now is in *"),
+            Line("the API server confirmed * requests of 1 principals"),
+            Line("applied: * steps are done, each was checked"),
+        ],
+    ),
+    works(
+        "Access never went away, and aws-auth is empty",
+        "kubectl --context admins get pod -n carts
+doorward mapping list --cluster $EKS_CLUSTER_NAME -o json",
+        &[Lines(2, "carts-* 1/1 Running *"), Line("[]")],
+    ),
+    works(
+        "Without a confirmation within ten minutes all of it would be taken back",
+        "doorward migrate status --cluster $EKS_CLUSTER_NAME",
+        &[Line("migration of eks-workshop: applied, and waiting for *"), Line("taken back unless it is confirmed: *")],
+    ),
+    works(
+        "All is well: it stays",
+        "doorward migrate confirm --cluster $EKS_CLUSTER_NAME",
+        &[Line("confirmed: the migration of eks-workshop is done")],
     ),
 ];
 

@@ -1,10 +1,12 @@
-//! Doorward's own API, for what EKS has no operation: registering clusters, instances for node names, the server's state.
+//! Doorward's own API, for what EKS has no operation: registering clusters, instances for node names, how
+//! access is used, the server's state.
 //!
 //! Signed like the others, for the service `doorward`.
 
 mod instances;
 mod register;
 mod status;
+mod usage;
 
 use http::Method;
 
@@ -23,6 +25,7 @@ enum Operation {
     PutInstance { instance: String, body: InstanceBody },
     DeleteInstance { instance: String },
     ListInstances,
+    GetUsage { cluster: String },
     GetStatus,
 }
 
@@ -58,6 +61,9 @@ impl Route {
                 (Operation::DeleteInstance { instance: own(instance) }, "DeleteInstance", true)
             }
             ("GET", ["doorward", "v1", "instances"]) => (Operation::ListInstances, "ListInstances", false),
+            ("GET", ["doorward", "v1", "clusters", cluster, "usage"]) => {
+                (Operation::GetUsage { cluster: own(cluster) }, "GetUsage", false)
+            }
             ("GET", ["doorward", "v1", "status"]) => (Operation::GetStatus, "GetStatus", false),
             _ => return Err(ApiError::unknown_operation(method, path)),
         };
@@ -67,7 +73,7 @@ impl Route {
     /// The cluster that the path names.
     pub fn cluster(&self) -> Option<&str> {
         match &self.operation {
-            Operation::RegisterCluster { cluster, .. } => Some(cluster),
+            Operation::RegisterCluster { cluster, .. } | Operation::GetUsage { cluster } => Some(cluster),
             _ => None,
         }
     }
@@ -97,6 +103,7 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
             Operation::PutInstance { instance, .. } | Operation::DeleteInstance { instance } => {
                 arn("ec2", call.region, &format!("instance/{instance}"))
             }
+            Operation::GetUsage { cluster } => arn("eks", call.region, &format!("cluster/{cluster}")),
             Operation::ListInstances | Operation::GetStatus => "*".to_owned(),
         };
         let action = format!("doorward:{}", route.action);
@@ -115,6 +122,7 @@ pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::PutInstance { instance, body } => instances::put(view, call, instance, body),
         Operation::DeleteInstance { instance } => instances::delete(view, call, instance),
         Operation::ListInstances => instances::list(view, call),
+        Operation::GetUsage { cluster } => usage::usage(view, call, cluster),
         Operation::GetStatus => status::status(view, call),
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn authenticate(
     match resolve(&cluster.world, &caller) {
         // The name of a node may be a call to AWS: it is looked up only for whoever needs it.
         Err(Refusal::Username { error: RenderError::NoPrivateDnsName { .. }, .. }) => {}
-        outcome => return decided(verifier, cluster, spec, &caller, outcome).await,
+        outcome => return decided(prover, cluster, spec, &caller, outcome).await,
     }
     let caller = match verifier.private_dns_name(&verified.directory, &caller).await {
         Ok(private_dns_name) => Principal { private_dns_name, ..Arc::unwrap_or_clone(caller) },
@@ -67,7 +67,7 @@ pub(super) async fn authenticate(
     };
     let named = view();
     let Some(cluster) = named.cluster(name.as_str()) else { return Authentication::NoCluster };
-    decided(verifier, cluster, spec, &caller, resolve(&cluster.world, &caller)).await
+    decided(prover, cluster, spec, &caller, resolve(&cluster.world, &caller)).await
 }
 
 fn not_verified(name: &ClusterName, error: IdentityError) -> Authentication {
@@ -86,7 +86,7 @@ fn not_verified(name: &ClusterName, error: IdentityError) -> Authentication {
 }
 
 async fn decided(
-    verifier: &Verifier,
+    prover: &Prover<'_>,
     cluster: &ClusterView,
     spec: &TokenReviewSpec,
     caller: &Principal,
@@ -95,7 +95,8 @@ async fn decided(
     let name = &cluster.record.name;
     match outcome {
         Ok(Resolved { identity, source }) => {
-            verifier.let_in(caller).await;
+            prover.verifier.let_in(caller).await;
+            cluster.usage.count(&source, prover.now);
             tracing::info!(
                 cluster = %name, arn = %caller.canonical, session = caller.session_name, principal_id = %caller.id,
                 username = identity.username, groups = ?identity.groups, by = %source, "access granted"
