@@ -83,7 +83,7 @@ fn section_rows(text: &str) -> Result<Vec<Node>, RowProblem> {
     if is_blank(text) {
         return Ok(Vec::new());
     }
-    let root = yaml::parse(text).map_err(|error| section_problem(error))?;
+    let root = yaml::parse(text).map_err(section_problem)?;
     match root.value {
         Value::Sequence { items, .. } => Ok(items),
         _ if root.is_null() => Ok(Vec::new()),

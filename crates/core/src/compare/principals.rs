@@ -141,8 +141,7 @@ pub(super) fn principals(before: &World, after: &World) -> Principals {
         present.push((Who::Creator(id.clone()), caller.map(|caller| Caller { id, ..caller }).into_iter().collect()));
     }
     let anybody = ["role", "user", "root", "federated-user"];
-    let anybody =
-        stranger.into_iter().flat_map(|account| anybody.into_iter().filter_map(move |kind| Some((account, kind))));
+    let anybody = stranger.into_iter().flat_map(|account| anybody.into_iter().map(move |kind| (account, kind)));
     present.push((Who::AnybodyElse, anybody.filter_map(|(account, kind)| fresh.caller(account, kind)).collect()));
     Principals { present, absent }
 }
