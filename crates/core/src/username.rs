@@ -44,6 +44,11 @@ impl Template {
         Self { text: text.into(), is_verbatim: true }
     }
 
+    /// Whether it means what AWS's authenticator makes of it: see [`Self::verbatim`].
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.is_verbatim
+    }
+
     /// The template as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -3,10 +3,58 @@
 use std::collections::BTreeSet;
 
 use super::coverage;
+use crate::aws_auth::{Authenticator, Section};
 use crate::compare::{Difference, DifferenceKind as Kind, ScopedRule};
 use crate::permissions::{Access, By, MASTERS, PermissionSet, permissions_all};
 use crate::principal::Principal;
+use crate::resolve::{Refusal, Source, resolve_all};
 use crate::world::World;
+
+/// What decides about a principal in one World, as it is written. Nothing lets in whom the default is about.
+#[derive(Default, PartialEq, Eq)]
+struct Recipe {
+    username: Option<String>,
+    groups: BTreeSet<String>,
+    policies: Vec<String>,
+}
+
+/// None where what is written does not say everything.
+fn recipe(world: &World, probe: &Principal) -> Option<Recipe> {
+    let [outcome] = resolve_all(world, probe).try_into().ok()?;
+    let source = match outcome {
+        Ok(resolved) => resolved.source,
+        Err(Refusal::Username { by, .. }) => by,
+        Err(Refusal::NotMapped) => return Some(Recipe::default()),
+    };
+    match source {
+        Source::Creator | Source::IdentityMapping { section: Section::Accounts, .. } => None,
+        Source::AccessEntry(_) => {
+            let entry = world.entry_of_caller(probe)?;
+            let policies = entry.access_policies.values();
+            Some(Recipe {
+                username: Some(entry.username.as_str().to_owned()),
+                groups: entry.kubernetes_groups.iter().cloned().collect(),
+                policies: policies.map(|one| format!("{} {:?}", one.policy_arn, one.access_scope)).collect(),
+            })
+        }
+        Source::IdentityMapping { section, index, .. } => {
+            let row = world.aws_auth().mappings().find(|row| row.section == section && row.index == index)?;
+            // What is filled in is no text of an entry.
+            let is_filled_in = row.groups.iter().any(|group| group.as_str().contains("{{"));
+            let groups = row.groups.iter().map(|group| group.as_str().to_owned()).collect();
+            let username = Some(row.username.as_str().to_owned());
+            (!is_filled_in).then_some(Recipe { username, groups, policies: Vec::new() })
+        }
+    }
+}
+
+/// Whether the same decides about a principal in both Worlds, so that no session of it can be different.
+pub(super) fn is_decided_alike(worlds: [&World; 2], caller: &Principal) -> bool {
+    let [before, after] = worlds;
+    let authenticators = worlds.map(|world| world.aws_auth().authenticator());
+    authenticators == [Authenticator::Eks; 2]
+        && recipe(before, caller).is_some_and(|recipe_before| Some(recipe_before) == recipe(after, caller))
+}
 
 /// One way in which a caller may come in.
 struct Way<'a> {

@@ -22,7 +22,12 @@ pub(super) struct Comparer<'a> {
     /// Whether the same identity with the same policies has the same rights in both Worlds.
     has_same_rules: bool,
     known: HashMap<(Option<Key>, Option<Key>), Rc<Contrast>>,
+    /// By what decides about a caller before and after, and whether it has sessions.
+    found: HashMap<(Vec<Shape>, Vec<Shape>, bool), Rc<Found>>,
 }
+
+/// Findings, each with a session for which it holds, and whether it does not hold for others.
+type Found = Vec<(Finding, Session, bool)>;
 
 /// How the rights of two sides differ.
 #[derive(Debug)]
@@ -38,6 +43,7 @@ struct Contrast {
 }
 
 /// A difference without its place: what it is, and everything that tells it from another.
+#[derive(Debug)]
 struct Finding {
     kind: DifferenceKind,
     /// Two findings with the same kind and content are one.
@@ -57,45 +63,72 @@ impl<'a> Comparer<'a> {
         let groups = before.rbac().groups().chain(after.rbac().groups()).chain([MASTERS, NODES]).collect();
         let has_same_rules =
             std::ptr::eq(before.catalogue(), after.catalogue()) && before.rbac().as_ref() == after.rbac().as_ref();
-        Self { before, after, names: Names { users, groups }, has_same_rules, known: HashMap::new() }
+        Self {
+            before,
+            after,
+            names: Names { users, groups },
+            has_same_rules,
+            known: HashMap::new(),
+            found: HashMap::new(),
+        }
     }
 
     /// The differences for one principal, or one kind of principals, by kind.
     pub(super) fn differences(&mut self, who: &Who, callers: &[Caller]) -> Vec<Difference> {
-        let mut found: BTreeMap<(DifferenceKind, String), (Finding, WitnessCaller, usize)> = BTreeMap::new();
-        let mut compared = 0;
+        let mut differences: Vec<Difference> = Vec::new();
         for caller in callers {
-            let probe =
-                witness(caller, &Session { name: "probe".to_owned(), access_key_id: String::new(), node_name: None });
-            let probe = probe.principal();
-            let (mut before, mut after) = (shapes(self.before, &probe), shapes(self.after, &probe));
-            for list in [&mut before, &mut after] {
-                list.sort();
-                list.dedup();
-            }
-            let is_same = before.len() == after.len() && before.iter().zip(&after).all(|(b, a)| b.is_same(a));
-            if is_same && self.has_same_rules {
-                continue;
-            }
-            let identities = Identities {
-                before: before.iter().map(Shape::identity).collect(),
-                after: after.iter().map(Shape::identity).collect(),
-            };
-            let is_role = caller.canonical.kind() == PrincipalKind::Role;
-            let all = || before.iter().chain(&after);
-            let users: BTreeSet<_> = all().map(|shape| &shape.user).collect();
-            let groups: BTreeSet<_> = all().flat_map(|shape| &shape.groups).collect();
-            for session in sessions(&users, &groups, is_role, &self.names) {
-                compared += 1;
-                let witness = witness(caller, &session);
-                for finding in self.findings(&witness, &identities) {
-                    let key = (finding.kind, finding.content.clone());
-                    found.entry(key).or_insert_with(|| (finding, witness.clone(), 0)).2 += 1;
+            for (finding, session, is_of_some) in self.of_all_sessions(caller).iter() {
+                let difference = self.difference(who, finding, witness(caller, session), *is_of_some);
+                if differences.iter().all(|known| known.id != difference.id) {
+                    differences.push(difference);
                 }
             }
         }
-        let of_some = |(finding, witness, times)| self.difference(who, finding, witness, times < compared);
-        found.into_values().map(of_some).collect()
+        differences
+    }
+
+    /// What differs for a caller in any session, by kind: with the first session in which it does, and whether there
+    /// are others in which it does not. It depends on nothing but what decides about the caller.
+    fn of_all_sessions(&mut self, caller: &Caller) -> Rc<Found> {
+        let probe = Session { name: "probe".to_owned(), access_key_id: String::new(), node_name: None };
+        let probe = witness(caller, &probe).principal();
+        let (mut before, mut after) = (shapes(self.before, &probe), shapes(self.after, &probe));
+        for list in [&mut before, &mut after] {
+            list.sort();
+            list.dedup();
+        }
+        let is_same = before.len() == after.len() && before.iter().zip(&after).all(|(b, a)| b.is_same(a));
+        if is_same && self.has_same_rules {
+            return Rc::default();
+        }
+        let is_role = caller.canonical.kind() == PrincipalKind::Role;
+        let key = (before, after, is_role);
+        if let Some(known) = self.found.get(&key) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.search(caller, &key.0, &key.1, is_role));
+        self.found.insert(key, Rc::clone(&found));
+        found
+    }
+
+    fn search(&mut self, caller: &Caller, before: &[Shape], after: &[Shape], is_role: bool) -> Found {
+        let identities = Identities {
+            before: before.iter().map(Shape::identity).collect(),
+            after: after.iter().map(Shape::identity).collect(),
+        };
+        let all = || before.iter().chain(after);
+        let users: BTreeSet<_> = all().map(|shape| &shape.user).collect();
+        let groups: BTreeSet<_> = all().flat_map(|shape| &shape.groups).collect();
+        let sessions = sessions(&users, &groups, is_role, &self.names);
+        let compared = sessions.len();
+        let mut found: BTreeMap<(DifferenceKind, String), (Finding, Session, usize)> = BTreeMap::new();
+        for session in sessions {
+            for finding in self.findings(&witness(caller, &session), &identities) {
+                let key = (finding.kind, finding.content.clone());
+                found.entry(key).or_insert_with(|| (finding, session.clone(), 0)).2 += 1;
+            }
+        }
+        found.into_values().map(|(finding, session, times)| (finding, session, times < compared)).collect()
     }
 
     /// What differs for one caller, each finding once.
@@ -215,7 +248,7 @@ impl<'a> Comparer<'a> {
         contrast
     }
 
-    fn difference(&self, who: &Who, finding: Finding, caller: WitnessCaller, is_of_some: bool) -> Difference {
+    fn difference(&self, who: &Who, finding: &Finding, caller: WitnessCaller, is_of_some: bool) -> Difference {
         let has_session = !caller.session_name.is_empty();
         let session = (is_of_some && has_session).then(|| caller.session_name.clone());
         let seen_by = match finding.kind {
@@ -228,13 +261,13 @@ impl<'a> Comparer<'a> {
             who: who.clone(),
             session,
             caller,
-            request: finding.request,
-            before: finding.before,
-            after: finding.after,
-            identities: finding.identities,
-            rules: finding.rules,
-            remaining: finding.remaining,
-            policies: finding.policies,
+            request: finding.request.clone(),
+            before: finding.before.clone(),
+            after: finding.after.clone(),
+            identities: finding.identities.clone(),
+            rules: finding.rules.clone(),
+            remaining: finding.remaining.clone(),
+            policies: finding.policies.clone(),
             seen_by,
             sentence: String::new(),
         };

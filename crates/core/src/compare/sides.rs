@@ -8,17 +8,35 @@ use crate::aws_auth::Section;
 use crate::permissions::{By, PermissionSet, of_resolved};
 use crate::principal::Principal;
 use crate::resolve::{Refusal, Resolved, Source, resolve_all};
+use crate::username::Template;
 use crate::world::World;
 
 /// What decides about a principal in one World, as functions of its session: one of these, or several by chance.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Shape {
     pub(super) user: Pattern,
     pub(super) groups: BTreeSet<Pattern>,
-    /// Whether a session without a name for itself is refused: not by AWS's authenticator.
-    source: u8,
+    /// Who fills in placeholders, and refuses what comes out empty.
+    rendered: Rendered,
     /// Policies with their scope.
     policies: Vec<String>,
+}
+
+/// How a username comes from its template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Rendered {
+    /// There is none.
+    Never,
+    /// As AWS's authenticator does it.
+    Verbatim,
+    /// As Doorward does it.
+    Strictly,
+}
+
+impl Rendered {
+    fn of(template: &Template) -> Self {
+        if template.is_verbatim() { Self::Verbatim } else { Self::Strictly }
+    }
 }
 
 impl Shape {
@@ -28,15 +46,20 @@ impl Shape {
     }
 
     /// Whether it is the same identity whoever renders it.
-    pub(super) fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         self.user.as_text().is_some_and(|text| !text.is_empty())
-            && self.groups.iter().all(|group| group.as_text().is_some_and(|text| !text.is_empty()))
     }
 
     /// Whether callers get the same in either shape, all of them.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let same_source = self.source == other.source || self.is_plain();
-        same_source && self.user == other.user && self.groups == other.groups && self.policies == other.policies
+        let same_rendering = self.rendered == other.rendered || self.is_plain();
+        // A row of Doorward refuses a group that comes out empty, an entry does not.
+        let are_groups_plain = self.groups.iter().all(|group| group.as_text() != Some(""));
+        same_rendering
+            && are_groups_plain
+            && self.user == other.user
+            && self.groups == other.groups
+            && self.policies == other.policies
     }
 }
 
@@ -55,21 +78,26 @@ pub(super) fn shapes(world: &World, probe: &Principal) -> Vec<Shape> {
 
 fn shape(world: &World, probe: &Principal, source: &Source) -> Option<Shape> {
     let canonical = &probe.canonical;
-    let plain = |user: &str, groups: &[&str], source| Shape {
+    let plain = |user: &str, groups: &[&str]| Shape {
         user: Pattern::text(user),
         groups: groups.iter().map(|group| Pattern::text(group)).collect(),
-        source,
+        rendered: Rendered::Never,
         policies: Vec::new(),
     };
     match source {
-        Source::Creator => Some(plain("kubernetes-admin", &[crate::permissions::MASTERS], 0)),
-        Source::IdentityMapping { section: Section::Accounts, .. } => Some(plain(canonical.as_str(), &[], 1)),
+        Source::Creator => Some(plain("kubernetes-admin", &[crate::permissions::MASTERS])),
+        Source::IdentityMapping { section: Section::Accounts, .. } => Some(plain(canonical.as_str(), &[])),
         Source::IdentityMapping { section, index, .. } => {
             let rows = if *section == Section::Users { &world.aws_auth().users } else { &world.aws_auth().roles };
             // Rows stand in their order.
             let row = rows.get(rows.partition_point(|row| row.index < *index))?;
             let groups = row.groups.iter().map(|group| Pattern::of(group, canonical)).collect();
-            Some(Shape { user: Pattern::of(&row.username, canonical), groups, source: 2, policies: Vec::new() })
+            Some(Shape {
+                user: Pattern::of(&row.username, canonical),
+                groups,
+                rendered: Rendered::of(&row.username),
+                policies: Vec::new(),
+            })
         }
         Source::AccessEntry(_) => {
             let entry = world.entry_of_caller(probe)?;
@@ -77,7 +105,7 @@ fn shape(world: &World, probe: &Principal, source: &Source) -> Option<Shape> {
             Some(Shape {
                 user: Pattern::of(&entry.username, canonical),
                 groups: entry.kubernetes_groups.iter().map(|group| Pattern::text(group)).collect(),
-                source: 3,
+                rendered: Rendered::of(&entry.username),
                 policies: entry.access_policies.iter().map(|(name, one)| scope(name, &one.access_scope)).collect(),
             })
         }
