@@ -5,12 +5,7 @@
 //! Each test starts a server with the binary `$DOORWARD_BIN`, else the `doorward` that cargo built beside the test
 //! (`cargo build` first). With `$DOORWARD_ENDPOINT` and an access key in the environment, all use the server there.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails here has found what it looks for"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here has found what it looks for")]
 
 mod clusters;
 mod entries;

@@ -60,11 +60,11 @@ mod tests {
 
     #[test]
     fn what_was_written_meanwhile_stays_and_the_rows_come_back_beside_it() {
-        let meanwhile = "- {rolearn: arn:aws:iam::123456789012:role/new, username: n}\n\
+        let meanwhile = "- {rolearn: arn:aws:iam::123456789012:role/new, username: new}\n\
                          - {rolearn: arn:aws:iam::123456789012:role/a, username: a}\n";
         let restored = put_back(&roles(meanwhile), Section::Roles, BEFORE, &[0, 1]).unwrap();
         let names: Vec<String> = parse(&restored).mappings().map(|row| row.username.to_string()).collect();
-        assert_eq!(names, ["n", "a", "b"]);
+        assert_eq!(names, ["new", "a", "b"]);
         assert_eq!(restored["mapUsers"], "[]\n");
     }
 }

@@ -1,6 +1,7 @@
 //! Reading documents and pieces, what is refused, and what a digest depends on.
 
 use super::*;
+use crate::principal::Principal;
 use crate::resolve::resolve;
 
 const ENTRY: &str = r#"{
@@ -51,9 +52,22 @@ fn an_entry_is_known_by_the_id_that_the_directory_has_for_exactly_its_arn() {
     assert_eq!(id(&document).as_deref(), Some("AROAX"));
     document.directory =
         Some(directory(r#"[{"arn": "arn:aws:iam::123456789012:role/dev", "uniqueId": "N"}]"#).unwrap());
-    assert_eq!(id(&document), None);
+    assert_eq!(id(&document).as_deref(), Some("gone:arn:aws:iam::123456789012:role/team/dev"));
     document.directory = None;
     assert_eq!(id(&document), None);
+}
+
+#[test]
+fn a_role_that_was_made_again_under_another_path_is_not_let_in_by_the_old_entry() {
+    let mut document = world();
+    let listed = r#"[{"arn": "arn:aws:iam::123456789012:role/other/dev", "uniqueId": "AROANEW"}]"#;
+    document.directory = Some(directory(listed).unwrap());
+    let session = "arn:aws:sts::123456789012:assumed-role/dev/s";
+    let let_in = |id: &str| {
+        let caller = Principal::from_caller_identity(session, "123456789012", &format!("{id}:s"), "").unwrap();
+        resolve(&document.to_world().unwrap(), &caller).is_ok()
+    };
+    assert!(!let_in("AROANEW") && !let_in("AROAX"));
 }
 
 #[test]

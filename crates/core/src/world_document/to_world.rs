@@ -9,6 +9,7 @@ use super::{EntryDocument, WorldDocument};
 use crate::access_entry::{AccessEntry, AssociatedAccessPolicy, EntryType};
 use crate::aws_auth::{Authenticator, parse_as};
 use crate::directory::Directory;
+use crate::principal::{PrincipalArn, PrincipalId};
 use crate::rbac::Rbac;
 use crate::username::Template;
 use crate::world::World;
@@ -44,8 +45,6 @@ impl WorldDocument {
     }
 
     fn access_entry(&self, entry: &EntryDocument, directory: &Directory, at: usize) -> Result<AccessEntry, Error> {
-        // Of an entry whose principal was made again under another path, the principal of today is somebody else.
-        let known = directory.find(&entry.principal_arn).filter(|known| known.arn == entry.principal_arn);
         let username = match self.authenticator {
             Authenticator::Eks => Template::verbatim(&entry.username),
             Authenticator::Doorward => Template::parse(&entry.username)
@@ -64,7 +63,7 @@ impl WorldDocument {
         });
         Ok(AccessEntry {
             principal_arn: entry.principal_arn.clone(),
-            principal_id: known.and_then(|known| known.unique_id.clone()),
+            principal_id: id_of_entry(&entry.principal_arn, directory),
             r#type: EntryType::from_name(&entry.r#type).unwrap_or_default(),
             username,
             kubernetes_groups: entry.kubernetes_groups.clone(),
@@ -75,5 +74,19 @@ impl WorldDocument {
             modified_at: entry.modified_at.unwrap_or(created_at),
             access_policies: policies.collect(),
         })
+    }
+}
+
+/// The unique id that an entry for this principal was made for, as far as the directory tells it.
+///
+/// A path cannot be changed. If the principal of that name has another path today it was made again, and is somebody else
+/// than whom the entry was made for: the entry then has an id that no principal can have, or today's role would be let in
+/// by the name alone.
+fn id_of_entry(principal: &PrincipalArn, directory: &Directory) -> Option<PrincipalId> {
+    let known = directory.find(principal)?;
+    if known.arn.as_str().eq_ignore_ascii_case(principal.as_str()) {
+        known.unique_id.clone()
+    } else {
+        Some(PrincipalId(format!("gone:{principal}")))
     }
 }
