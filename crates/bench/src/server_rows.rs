@@ -33,8 +33,14 @@ pub(crate) fn large(small: &Place, large: &Place, report: &mut Report) -> anyhow
     let more = large.entries.saturating_sub(small.entries);
     let each = large.resident.saturating_sub(small.resident) as f64 / more as f64;
     report.raw("large", 0, &json!({ "start_s": seconds, "bytes_an_entry": each, "entries": large.entries }))?;
-    let what = format!("start to ready, {} entries", large.entries);
-    report.row(&what, Target::AtMost(5.0), &Rounds::of([seconds]), "s", "one start".to_owned());
+    // A shorter run says what it saw, but nothing of a target that is for a million.
+    if large.entries < 1_000_000 {
+        let seen = format!("{seconds:.2} s with {} entries", large.entries);
+        report.not_measured("start to ready, 1000000 entries", "≤ 5.00 s", &seen);
+    } else {
+        let what = format!("start to ready, {} entries", large.entries);
+        report.row(&what, Target::AtMost(5.0), &Rounds::of([seconds]), "s", "one start".to_owned());
+    }
     let from = format!("{:.0} MiB against {:.0} MiB", mib(large.resident), mib(small.resident));
     report.row("resident memory an entry", Target::AtMost(400.0), &Rounds::of([each]), "bytes", from);
     Ok(())
