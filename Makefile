@@ -1,6 +1,6 @@
 # Every target does its own set-up first; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup build lab test conformance fuzz lint install clean
+.PHONY: help setup build lab test bench conformance fuzz lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ lab: ## start the lab, play the whole walkthrough on a real kube-apiserver, stop
 
 test: ## every suite, end to end on a real kube-apiserver included
 	@bash scripts/test.sh
+
+bench: ## side by side with nginx, fsync and the aws CLI (BENCH_SECONDS=1 a round, BENCH_ENTRIES=1000000)
+	@bash scripts/bench.sh
 
 fuzz: ## look for inputs that break a property (FUZZ_SECONDS=20 a target; coverage-guided where cargo-fuzz is there)
 	@bash scripts/fuzz.sh

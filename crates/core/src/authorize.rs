@@ -8,7 +8,6 @@ use std::fmt;
 
 use crate::access_entry::{AccessEntry, AssociatedAccessPolicy};
 use crate::access_scope::AccessScope;
-use crate::principal::PrincipalId;
 use crate::rbac::Attributes;
 use crate::resolve::UID_PREFIX;
 use crate::world::World;
@@ -93,7 +92,7 @@ pub fn authorize<'a>(world: &'a World, subject: Subject<'a>, asked: &Attributes<
         return Decision::NoOpinion(NoOpinion::Mode);
     }
     let by_arn = || subject.canonical_arn.and_then(|arn| world.entry_by_canonical_arn(arn));
-    let Some(entry) = world.entry_by_id(&PrincipalId(principal_id.to_owned())).or_else(by_arn) else {
+    let Some(entry) = world.entry_by_id(principal_id).or_else(by_arn) else {
         return Decision::NoOpinion(NoOpinion::NoEntry);
     };
     for (name, association) in &entry.access_policies {
@@ -123,6 +122,7 @@ mod tests {
     use crate::access_policy::{AccessPolicyArn, Catalogue};
     use crate::authentication_mode::AuthenticationMode;
     use crate::partition::Partition;
+    use crate::principal::PrincipalId;
     use crate::rbac::{NonResourceAttributes, ResourceAttributes};
     use jiff::Timestamp;
 

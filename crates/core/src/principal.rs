@@ -4,6 +4,7 @@
 //! *caller's ARN* is what STS `GetCallerIdentity` answers: for a role it names the session and has lost the path. The
 //! *canonical ARN* is the caller's ARN turned back into IAM's form: session dropped, path unknown.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -195,6 +196,14 @@ pub struct PrincipalId(pub String);
 impl fmt::Display for PrincipalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The derived `Eq`, `Ord` and `Hash` of the one field are those of its text, as `Borrow` asks: whoever has the text
+/// finds an entry without a copy of it, which the authorization webhook does for every request.
+impl Borrow<str> for PrincipalId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -410,5 +419,12 @@ mod tests {
         let root =
             Principal::from_caller_identity("arn:aws:iam::123456789012:root", "123456789012", "123456789012", "");
         assert_eq!(root.unwrap().canonical.kind(), PrincipalKind::Root);
+    }
+
+    #[test]
+    fn a_map_by_unique_ids_is_asked_with_a_text() {
+        let known = imbl::HashMap::unit(PrincipalId("AROADEV".to_owned()), ());
+        assert!(known.contains_key("AROADEV"));
+        assert!(!known.contains_key("AROADE"));
     }
 }

@@ -115,7 +115,7 @@ impl World {
     }
 
     /// The entry that a unique id belongs to; of several the first in the order of their ARNs.
-    pub fn entry_by_id(&self, id: &PrincipalId) -> Option<&Arc<AccessEntry>> {
+    pub fn entry_by_id(&self, id: &str) -> Option<&Arc<AccessEntry>> {
         self.by_id.get(id).map(|claims| &claims.first)
     }
 
@@ -135,7 +135,7 @@ impl World {
 
     /// The entry that a verified caller comes in by: by unique id; by path-less ARN only for entries that have none.
     pub fn entry_of_caller(&self, caller: &Principal) -> Option<&Arc<AccessEntry>> {
-        self.entry_by_id(&caller.id).or_else(|| self.entry_by_canonical_arn(caller.canonical.as_str()))
+        self.entry_by_id(&caller.id.0).or_else(|| self.entry_by_canonical_arn(caller.canonical.as_str()))
     }
 
     /// The World with another authentication mode. Whether the change is legal is for

@@ -1,0 +1,120 @@
+//! `resolve` and `authorize` in core: nanoseconds a call.
+//!
+//! Callers are spread over the whole World and asked in turn, so that a large World pays for its cache misses too.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
+use doorward_core::access_scope::AccessScope;
+use doorward_core::authentication_mode::AuthenticationMode;
+use doorward_core::authorize::{Decision, Subject, authorize};
+use doorward_core::partition::Partition;
+use doorward_core::principal::Principal;
+use doorward_core::rbac::{Attributes, ResourceAttributes};
+use doorward_core::resolve::resolve;
+use doorward_core::world::World;
+use serde_json::json;
+
+use crate::place::{ACCOUNT, entry};
+use crate::report::{Report, Rounds, Target, short};
+use crate::settings::Settings;
+
+const CALLERS: usize = 1_000;
+const CALLS: usize = 50_000;
+
+struct Caller {
+    principal: Principal,
+    uid: String,
+}
+
+/// A World with so many entries; some callers, each with so many associations.
+fn world(entries: usize, associations: usize) -> anyhow::Result<(World, Vec<Caller>)> {
+    let mut world = World::new(AuthenticationMode::Api);
+    for number in 0..entries {
+        world = world.with_entry(entry(number)?);
+    }
+    let mut callers = Vec::new();
+    let step = (entries / CALLERS).max(1);
+    for number in (0..entries).step_by(step) {
+        let mut entry = entry(number)?;
+        let id = entry.principal_id.as_ref().map(|id| id.0.clone()).unwrap_or_default();
+        // Others are elsewhere: none of them allows what is asked, all of them are looked at.
+        let elsewhere = AccessScope::parse("namespace", &["elsewhere".to_owned()])?;
+        let others = Catalogue::built_in()
+            .iter()
+            .filter(|policy| policy.name != "AmazonEKSViewPolicy" && !policy.service_linked_role_only);
+        for policy in others.take(associations - 1) {
+            let arn = AccessPolicyArn::new(Partition::Aws, &policy.name);
+            let now = entry.created_at;
+            let associated = entry.associated(&arn, elsewhere.clone(), Catalogue::built_in(), Partition::Aws, now);
+            entry = associated?.0;
+        }
+        anyhow::ensure!(entry.access_policies.len() == associations, "the catalogue has too few policies");
+        world = world.with_entry(entry);
+        let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/role-{number:07}/session");
+        let principal = Principal::from_caller_identity(&arn, ACCOUNT, &format!("{id}:session"), "ASIABENCH")?;
+        callers.push(Caller { principal, uid: format!("aws-iam-authenticator:{ACCOUNT}:{id}") });
+    }
+    Ok((world, callers))
+}
+
+/// Measures Worlds in turn.
+pub(crate) fn measure(settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
+    let cases = [(10, 1), (10, 20), (settings.entries, 1), (settings.entries, 20)];
+    let mut worlds = Vec::new();
+    for (entries, associations) in cases {
+        worlds.push((entries, associations, world(entries, associations)?, Vec::new(), Vec::new()));
+    }
+    for round in 0..settings.rounds {
+        for (entries, associations, (world, callers), resolved, authorized) in &mut worlds {
+            let (one, two) = (time_resolve(world, callers)?, time_authorize(world, callers)?);
+            resolved.push(one);
+            authorized.push(two);
+            let values =
+                json!({ "entries": entries, "associations": associations, "resolve_ns": one, "authorize_ns": two });
+            report.raw("core", round, &values)?;
+        }
+    }
+    let rounds = |of: &dyn Fn(usize) -> Vec<f64>| (0..worlds.len()).map(|at| Rounds::of(of(at))).collect::<Vec<_>>();
+    let at = |at: usize| worlds.get(at);
+    let resolved = rounds(&|case| at(case).map(|case| case.3.clone()).unwrap_or_default());
+    let authorized = rounds(&|case| at(case).map(|case| case.4.clone()).unwrap_or_default());
+    for (name, all) in [("resolve", resolved), ("authorize", authorized)] {
+        let first = all.first().map_or(f64::NAN, Rounds::median);
+        for ((entries, associations), rounds) in cases.iter().zip(&all) {
+            let what = format!("core: {name}, {entries} entries, {associations} associations");
+            let from = format!("{} × that of 10 and 1, in time", short(rounds.median() / first));
+            report.row(&what, Target::AtMost(1_000.0), rounds, "ns", from);
+        }
+    }
+    let reason = "counted by no tool here yet; the times above stand in for them";
+    report.not_measured("core: instructions a decision, growth", "≤ 1.3 ×", reason);
+    Ok(())
+}
+
+fn time_resolve(world: &World, callers: &[Caller]) -> anyhow::Result<f64> {
+    let mut good = 0_usize;
+    let started = Instant::now();
+    for caller in callers.iter().cycle().take(CALLS) {
+        good += usize::from(black_box(resolve(black_box(world), &caller.principal)).is_ok());
+    }
+    let took = started.elapsed();
+    anyhow::ensure!(good == CALLS, "{good} of {CALLS} were resolved");
+    Ok(took.as_nanos() as f64 / CALLS as f64)
+}
+
+fn time_authorize(world: &World, callers: &[Caller]) -> anyhow::Result<f64> {
+    let asked = ResourceAttributes { verb: "get", resource: "pods", namespace: "carts", ..Default::default() };
+    let asked = Attributes::Resource(asked);
+    let mut good = 0_usize;
+    let started = Instant::now();
+    for caller in callers.iter().cycle().take(CALLS) {
+        let subject = Subject { uid: &caller.uid, principal_id: Some(&caller.principal.id.0), canonical_arn: None };
+        let decision = black_box(authorize(black_box(world), subject, black_box(&asked)));
+        good += usize::from(matches!(decision, Decision::Allow(_)));
+    }
+    let took = started.elapsed();
+    anyhow::ensure!(good == CALLS, "{good} of {CALLS} were allowed");
+    Ok(took.as_nanos() as f64 / CALLS as f64)
+}

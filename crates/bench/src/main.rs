@@ -1,0 +1,60 @@
+//! `make bench`: the table of what Doorward must reach, measured beside the machine's own limits.
+//!
+//! One run measures everything side by side: rounds are interleaved, so that whatever else the machine does falls on
+//! all alike, and what counts are ratios. The program measured runs on one core, whoever asks it on another. Every
+//! measurement of every round goes to a file; the table shows medians and the smallest and largest round. What was not
+//! measured is said to be so, with the reason.
+
+mod api;
+mod core_rows;
+mod http;
+mod load;
+mod nginx;
+mod place;
+mod process;
+mod report;
+mod server_rows;
+mod settings;
+mod token_rows;
+mod webhook_rows;
+mod write_rows;
+
+use anyhow::Context as _;
+
+use crate::place::Place;
+use crate::report::Report;
+use crate::settings::Settings;
+
+fn main() -> anyhow::Result<()> {
+    let settings = Settings::of_environment()?;
+    process::pin_to(settings.load_core)?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&settings))
+}
+
+async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let mut report = Report::create(&settings.out, settings.loaded())?;
+    let folder = tempfile::Builder::new().prefix("doorward-bench.").tempdir_in(&settings.scratch)?;
+    say("core: resolve and authorize");
+    core_rows::measure(settings, &mut report)?;
+    say("an empty server: start, memory");
+    server_rows::empty(settings, &folder.path().join("empty"), &mut report).await?;
+    say("a server with 1,000 entries");
+    let small = Place::start(settings, &folder.path().join("small"), 1_000).await.context("the small server")?;
+    say(&format!("a server with {} entries", settings.entries));
+    let large =
+        Place::start(settings, &folder.path().join("large"), settings.entries).await.context("the large server")?;
+    server_rows::large(&small, &large, &mut report)?;
+    say("webhooks, beside nginx");
+    webhook_rows::measure(settings, &folder.path().join("nginx"), &small, &large, &mut report).await?;
+    say("writes and lists, beside fsync");
+    write_rows::measure(settings, folder.path(), &small, &large, &mut report).await?;
+    say("doorward token, beside aws eks get-token");
+    token_rows::measure(settings, &small, &mut report)?;
+    report.not_measured("revocation in the lab, webhook caches at zero", "1,000 of 1,000", "needs a kube-apiserver");
+    report.print()?;
+    Ok(())
+}
+
+fn say(what: &str) {
+    eprintln!("bench: {what} …");
+}

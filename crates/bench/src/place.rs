@@ -1,0 +1,245 @@
+//! A server with so many access entries, and one role that calls.
+//!
+//! Entries and the principals of the write measurements are written by the store's own transactions, as the server
+//! would have, before it starts; over the API a million of them would take longer than everything else together.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use doorward_cluster::pki::Pki;
+use doorward_core::access_entry::{AccessEntry, NewAccessEntry, Tags};
+use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
+use doorward_core::access_scope::AccessScope;
+use doorward_core::cluster_name::ClusterName;
+use doorward_core::partition::Partition;
+use doorward_core::principal::PrincipalId;
+use doorward_identity::directory::{Change as DirectoryChange, Object, User};
+use doorward_identity::hosts::{Endpoint, LocalEndpoint};
+use doorward_identity::token;
+use doorward_server::change::Change;
+use doorward_sigv4::query::encode;
+use doorward_sigv4::{Credentials, SecretKey};
+use doorward_store::{Outcome, SqliteOptions, SqliteStore, Store as _, Txn};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use rustls::ClientConfig;
+use secrecy::ExposeSecret as _;
+
+use crate::api::{Api, REGION};
+use crate::http::client_config;
+use crate::process::Process;
+use crate::settings::Settings;
+
+/// The cluster.
+pub(crate) const CLUSTER: &str = "bench";
+/// Its account.
+pub(crate) const ACCOUNT: &str = "123456789012";
+/// Users that have no entry yet: whom the write measurements make entries for.
+pub(crate) const USERS: usize = 40_000;
+/// Sessions of the role that calls.
+const SESSIONS: usize = 80;
+/// A token is good for so long, with a margin for the run itself.
+const TOKEN_AGES: i64 = 600;
+
+/// A running server with its clients' means.
+pub(crate) struct Place {
+    pub(crate) server: Process,
+    pub(crate) webhook: SocketAddr,
+    pub(crate) api: Api,
+    pub(crate) tls: Arc<ClientConfig>,
+    /// Entries that were there before it started.
+    pub(crate) entries: usize,
+    /// From the start to `/readyz`.
+    pub(crate) start: Duration,
+    /// Resident memory once it was ready.
+    pub(crate) resident: u64,
+    /// Sessions of the role that has an entry.
+    pub(crate) sessions: Vec<Credentials>,
+    /// The unique id of that role.
+    pub(crate) role_id: String,
+}
+
+/// A free port of loopback.
+pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Starts `doorward serve` and waits until it is ready: API, webhooks, and how long it took.
+///
+/// # Errors
+/// If it does not start.
+pub(crate) fn serve(settings: &Settings, data: &Path) -> anyhow::Result<(Process, SocketAddr, SocketAddr, Duration)> {
+    let (api, webhook, ops) = (free_port()?, free_port()?, free_port()?);
+    let args = [
+        "serve".to_owned(),
+        format!("--data-dir={}", data.display()),
+        format!("--api={api}"),
+        format!("--webhook={webhook}"),
+        format!("--ops={ops}"),
+        "--max-access-entries=100000000".to_owned(),
+    ];
+    let log = data.with_extension("log");
+    let mut server = Process::start(&settings.doorward, args, settings.server_core, &log)?;
+    let is_ready = || {
+        use std::io::{Read as _, Write as _};
+        let ask = || -> std::io::Result<String> {
+            let mut stream = std::net::TcpStream::connect(ops)?;
+            stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        ask().is_ok_and(|text| text.starts_with("HTTP/1.1 200"))
+    };
+    let took = server.wait_until(is_ready).with_context(|| format!("see `{}`", log.display()))?;
+    Ok((server, api, webhook, took))
+}
+
+impl Place {
+    /// Makes the data folder, fills it and starts the server.
+    ///
+    /// # Errors
+    /// If any of it fails.
+    pub(crate) async fn start(settings: &Settings, data: &Path, entries: usize) -> anyhow::Result<Self> {
+        let (server, api, _, _) = serve(settings, data)?;
+        let api = Api::of_data_dir(api, data)?;
+        // Port 9 answers nobody: the webhooks do not need the cluster itself.
+        let registration = serde_json::json!({
+            "endpoint": "https://127.0.0.1:9", "certificateAuthority": "", "version": "1.32",
+            "authenticationMode": "API", "kubeconfig": KUBECONFIG,
+        });
+        api.call("doorward", "PUT", &format!("/doorward/v1/clusters/{CLUSTER}"), &registration.to_string()).await?;
+        server.stop()?;
+        fill(data, entries).await.context("cannot fill the store")?;
+        let (server, api, webhook, start) = serve(settings, data)?;
+        let resident = server.resident()?;
+        let api = Api::of_data_dir(api, data)?;
+        let (sessions, role_id) = caller(&api).await?;
+        let pki = Pki::open(data, Timestamp::now())?;
+        let tls = client_config(&pki, &CLUSTER.parse()?)?;
+        Ok(Self { server, webhook, api, tls, entries, start, resident, sessions, role_id })
+    }
+
+    /// So many different tokens. They differ by session and second, so there are at most 48,000.
+    ///
+    /// # Errors
+    /// If they cannot be signed.
+    pub(crate) fn tokens(&self, count: usize) -> anyhow::Result<Vec<String>> {
+        let endpoint = Endpoint::Local(LocalEndpoint::parse(&format!("http://{}", self.api.address))?);
+        let now = Timestamp::now();
+        let ages = (0..TOKEN_AGES).map(SignedDuration::from_secs);
+        let each = ages.flat_map(|age| self.sessions.iter().map(move |session| (age, session)));
+        let sign = |(age, session): (SignedDuration, &Credentials)| -> anyhow::Result<String> {
+            Ok(token::encode(&endpoint, REGION, session, CLUSTER, now - age)?.expose_secret().to_owned())
+        };
+        each.take(count).map(sign).collect()
+    }
+}
+
+/// Makes a role with an entry and sessions of it; the role's unique id too.
+async fn caller(api: &Api) -> anyhow::Result<(Vec<Credentials>, String)> {
+    let trust = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:root"}},"Action":"sts:AssumeRole"}}]}}"#
+    );
+    let create = "Action=CreateRole&Version=2010-05-08&RoleName=caller&AssumeRolePolicyDocument=";
+    let role = api.call("iam", "POST", "/", &format!("{create}{}", encode(&trust))).await?;
+    let role_id = between(&role, "RoleId")?;
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/caller");
+    let entries = format!("/clusters/{CLUSTER}/access-entries");
+    let body = serde_json::json!({ "principalArn": arn, "kubernetesGroups": ["developers"] });
+    api.call("eks", "POST", &entries, &body.to_string()).await?;
+    for (policy, scope) in [
+        ("AmazonEKSViewPolicy", serde_json::json!({ "type": "cluster" })),
+        ("AmazonEKSEditPolicy", serde_json::json!({ "type": "namespace", "namespaces": ["carts"] })),
+    ] {
+        let policy = format!("arn:aws:eks::aws:cluster-access-policy/{policy}");
+        let body = serde_json::json!({ "policyArn": policy, "accessScope": scope });
+        let target = format!("{entries}/{}/access-policies", encode(&arn));
+        api.call("eks", "POST", &target, &body.to_string()).await?;
+    }
+    let mut sessions = Vec::with_capacity(SESSIONS);
+    for number in 0..SESSIONS {
+        let assume = format!(
+            "Action=AssumeRole&Version=2011-06-15&RoleArn={}&RoleSessionName=session-{number:03}",
+            encode(&arn)
+        );
+        let answer = api.call("sts", "POST", "/", &assume).await?;
+        let secret = SecretKey::new(between(&answer, "SecretAccessKey")?);
+        let session_token = Some(between(&answer, "SessionToken")?);
+        sessions.push(Credentials::new(between(&answer, "AccessKeyId")?, secret, session_token)?);
+    }
+    Ok((sessions, role_id))
+}
+
+/// The text of the first element of that name.
+fn between(xml: &str, element: &str) -> anyhow::Result<String> {
+    let after = xml.split_once(&format!("<{element}>"));
+    let text = after.and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
+    text.map(|(text, _)| text.to_owned()).with_context(|| format!("no {element} in the answer"))
+}
+
+/// The entry of a number: a role that views one namespace.
+///
+/// # Errors
+/// None.
+pub(crate) fn entry(number: usize) -> anyhow::Result<AccessEntry> {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/bench/role-{number:07}");
+    let request = NewAccessEntry::parse(&arn, None, None, None, Tags::new())?;
+    let now = Timestamp::now();
+    let uuid = format!("00000000-0000-0000-0000-{number:012}");
+    let entry = AccessEntry::new(request, Some(PrincipalId(format!("AROABENCH{number:012}"))), uuid, now)?;
+    let policy = AccessPolicyArn::new(Partition::Aws, "AmazonEKSViewPolicy");
+    let scope = AccessScope::parse("namespace", &["carts".to_owned()])?;
+    Ok(entry.associated(&policy, scope, Catalogue::built_in(), Partition::Aws, now)?.0)
+}
+
+/// The ARN of a user of a number.
+pub(crate) fn user_arn(number: usize) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:user/user-{number:06}")
+}
+
+fn user(number: usize) -> anyhow::Result<Change> {
+    let user = User {
+        arn: doorward_core::principal::PrincipalArn::parse(&user_arn(number))?,
+        id: PrincipalId(format!("AIDABENCH{number:012}")),
+        created: Timestamp::now(),
+        is_administrator: false,
+        policies: Default::default(),
+        tags: Default::default(),
+    };
+    Ok(Change::Directory(DirectoryChange::Put(Object::User(Arc::new(user)))))
+}
+
+async fn fill(data: &Path, entries: usize) -> anyhow::Result<()> {
+    const CHANGES: usize = 100;
+    let store = SqliteStore::open(&data.join("doorward.db"), SqliteOptions::default())?;
+    let cluster: &ClusterName = &CLUSTER.parse()?;
+    let make = |number: usize| match number.checked_sub(USERS) {
+        None => user(number),
+        Some(number) => Ok(Change::PutEntry(cluster.clone(), Box::new(entry(number)?))),
+    };
+    let (store, total) = (&store, USERS + entries);
+    // Many at once, because the store commits whatever waits as one.
+    stream::iter((0..total).step_by(CHANGES))
+        .map(|from| async move {
+            let mut txn = Txn::new();
+            for number in from..total.min(from + CHANGES) {
+                let change = make(number)?;
+                txn = txn.put(change.key()?, change.document()?.context("nothing to store")?);
+            }
+            match store.txn(txn).await? {
+                Outcome::Committed(_) => anyhow::Ok(()),
+                Outcome::Conflict { key, .. } => anyhow::bail!("conflict at {key}"),
+            }
+        })
+        .buffer_unordered(64)
+        .try_collect::<()>()
+        .await?;
+    store.close().await;
+    Ok(())
+}
+
+const KUBECONFIG: &str = "{apiVersion: v1, kind: Config, current-context: doorward, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:9'}}], contexts: [{name: doorward, context: {cluster: c, user: u}}], users: [{name: u, user: {token: t}}]}";

@@ -1,0 +1,51 @@
+//! Start and memory of the server.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::place::{Place, serve};
+use crate::report::{Report, Rounds, Target};
+use crate::settings::Settings;
+
+/// An empty server: a start that makes everything comes first and does not count.
+pub(crate) async fn empty(settings: &Settings, data: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let (server, ..) = serve(settings, data)?;
+    server.stop()?;
+    let (mut starts, mut resident) = (Vec::new(), Vec::new());
+    for round in 0..settings.rounds {
+        let (server, _, _, took) = serve(settings, data)?;
+        // Long enough for whatever it does after it is ready.
+        tokio::time::sleep(settings.round.min(std::time::Duration::from_millis(500))).await;
+        starts.push(took.as_secs_f64() * 1e3);
+        resident.push(mib(server.resident()?));
+        report.raw("empty", round, &json!({ "start_ms": starts.last(), "resident_mib": resident.last() }))?;
+        server.stop()?;
+    }
+    report.row("start to ready, empty", Target::AtMost(100.0), &Rounds::of(starts), "ms", String::new());
+    report.row("resident memory, idle", Target::AtMost(20.0), &Rounds::of(resident), "MiB", String::new());
+    Ok(())
+}
+
+/// A large server beside a small one. Both have the same users, so that the difference is the entries'.
+pub(crate) fn large(small: &Place, large: &Place, report: &mut Report) -> anyhow::Result<()> {
+    let seconds = large.start.as_secs_f64();
+    let more = large.entries.saturating_sub(small.entries);
+    let each = large.resident.saturating_sub(small.resident) as f64 / more as f64;
+    report.raw("large", 0, &json!({ "start_s": seconds, "bytes_an_entry": each, "entries": large.entries }))?;
+    // A shorter run says what it saw, but nothing of a target that is for a million.
+    if large.entries < 1_000_000 {
+        let seen = format!("{seconds:.2} s with {} entries", large.entries);
+        report.not_measured("start to ready, 1000000 entries", "≤ 5.00 s", &seen);
+    } else {
+        let what = format!("start to ready, {} entries", large.entries);
+        report.row(&what, Target::AtMost(5.0), &Rounds::of([seconds]), "s", "one start".to_owned());
+    }
+    let from = format!("{:.0} MiB against {:.0} MiB", mib(large.resident), mib(small.resident));
+    report.row("resident memory an entry", Target::AtMost(400.0), &Rounds::of([each]), "bytes", from);
+    Ok(())
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1024.0 / 1024.0
+}
