@@ -34,7 +34,7 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
     let place = Place::new();
     for (args, words) in [
         (vec!["frobnicate"], "unrecognized subcommand"),
-        (vec!["mapping", "lst"], "tip: a similar subcommand exists: 'list'"),
+        (vec!["mapping", "delet"], "tip: a similar subcommand exists: 'delete'"),
         (vec!["mapping", "delete"], "--arn <ARN>|--account <ID>"),
         (vec!["mapping", "delete", "--arn", "a", "--account", "123456789012"], "cannot be used with"),
         (vec!["mapping", "list", "--aws-auth", "f", "--cluster", "c"], "cannot be used with"),

@@ -68,7 +68,7 @@ fn standard_input_can_be_listed_and_not_changed() {
     child.stdin.take().unwrap().write_all(FILE.as_bytes()).unwrap();
     assert!(Answer::from(child.wait_with_output().unwrap()).ok().contains(ADMINS));
     let said = place.run(&["mapping", "delete", "--aws-auth", "-", "--arn", ADMINS]).refused(1);
-    assert!(said.contains("standard input can only be listed"), "{said}");
+    assert!(said.contains("standard input can only be read"), "{said}");
 }
 
 #[test]

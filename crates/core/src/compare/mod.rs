@@ -1,7 +1,7 @@
 //! Two Worlds, compared: who gains, who loses, and a request that shows it.
 //!
-//! `compare` looks at every principal there can be ([`principals`]), for each at finitely many sessions that stand for
-//! all ([`session`]), and for each at every request, as sets ([`rights`]). It is exact in both directions: what it
+//! `compare` looks at every principal there can be (`principals`), for each at finitely many sessions that stand for
+//! all (`session`), and for each at every request, as sets (`rights`). It is exact in both directions: what it
 //! calls equal is equal for every caller and request, and each difference has a witness that was tried.
 //!
 //! `system:masters` is a bypass and no right, a node has what the Node authorizer gives it, and an access policy whose

@@ -1,6 +1,6 @@
 //! What reading aws-auth has found, as findings: each problem has its code and its words.
 
-use super::{At, Code, Findings};
+use super::{At, Code, Diagnostic, Findings};
 use crate::arn::printable;
 use crate::aws_auth::{AwsAuth, IdentityMapping, NeverMatches, Place, Problem, ProblemKind, RowStatus, Section};
 
@@ -11,11 +11,8 @@ pub(super) fn check(aws_auth: &AwsAuth, found: &mut Findings) {
             let place = Place { line: problem.line, column: problem.column };
             let at = At { section: Some(problem.section), row: problem.row, place };
             let diagnostic = found.add(code, at, message);
-            if let ProblemKind::NeverMatches(NeverMatches::Path { without_path, .. }) = &problem.kind {
-                diagnostic.fix = format!(
-                    "Write `{}`. Whoever has that role is then let in: make sure that this is still meant.",
-                    printable(without_path)
-                );
+            if let ProblemKind::NeverMatches(never) = &problem.kind {
+                name_the_role(diagnostic, never);
             }
         }
     }
@@ -23,7 +20,17 @@ pub(super) fn check(aws_auth: &AwsAuth, found: &mut Findings) {
     for row in aws_auth.rows().iter().filter(|row| matches!(row.status, RowStatus::Live | RowStatus::Shadowed)) {
         let Some(never) = row.mapping.and_then(|mapping| NeverMatches::of(&mapping.arn)) else { continue };
         let place = row.mapping.and_then(|mapping| mapping.places.arn).unwrap_or(row.place);
-        found.add(code_of(&never), At::row(row.section, row.index, place), never.to_string());
+        let diagnostic = found.add(code_of(&never), At::row(row.section, row.index, place), never.to_string());
+        name_the_role(diagnostic, &never);
+    }
+}
+
+/// Where the row's ARN has a path: the ARN that the fix speaks of.
+fn name_the_role(diagnostic: &mut Diagnostic, never: &NeverMatches) {
+    if let NeverMatches::Path { without_path, .. } = never {
+        let arn = printable(without_path);
+        diagnostic.fix =
+            format!("Write `{arn}`. Whoever has that role is then let in: make sure that this is still meant.");
     }
 }
 

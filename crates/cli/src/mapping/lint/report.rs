@@ -26,14 +26,10 @@ fn report(findings: &[Finding], is_fixed: bool, width: Option<usize>) -> String 
     for finding in &others {
         let diagnostic = &finding.diagnostic;
         let style = style(diagnostic.severity);
-        let _ = writeln!(
-            out,
-            "{style}{} {}{style:#}  {}  {DIM}{}{DIM:#}",
-            diagnostic.severity,
-            diagnostic.code,
-            finding.place(),
-            finding.row(),
-        );
+        let (severity, code, place, row) = (diagnostic.severity, diagnostic.code, finding.place(), finding.row());
+        let length = format!("{severity} {code}  {place}  {row}").chars().count();
+        let gap = if width.is_none_or(|width| length <= width) { "  " } else { "\n  " };
+        let _ = writeln!(out, "{style}{severity} {code}{style:#}  {place}{gap}{DIM}{row}{DIM:#}");
         paragraph(&mut out, "", Style::new(), &diagnostic.message, width);
         paragraph(&mut out, "so:  ", DIM, &diagnostic.consequence, width);
         paragraph(&mut out, "fix: ", FIX, &diagnostic.fix, width);
