@@ -1,7 +1,6 @@
 //! `doorward why`: every step from a principal to a decision.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::{CallerArgs, PlaceArgs, decision_name, load, reason, request};
 use crate::error::CliError;
-use crate::output::{Format, OutputArgs, print, print_text};
+use crate::output::{Format, OutputArgs, print, print_text, terminal_width};
 use crate::table::Table;
 use crate::talk::Talk;
 use crate::world::WorldArgs;
@@ -83,7 +82,8 @@ pub(crate) async fn run(args: &WhyArgs, talk: Talk) -> Result<ExitCode, CliError
     };
     match args.output.output {
         Format::Table => {
-            print_text(&text(&told, width()))?;
+            // In a pipe, a line is as wide as it is.
+            print_text(&text(&told, terminal_width().unwrap_or(usize::MAX)))?;
             told.caveats.iter().for_each(|caveat| talk.warning(caveat));
         }
         format => print(format, &told, |_| Table::new([]))?,
@@ -124,12 +124,6 @@ fn wrapped(line: &str, width: usize, text: &mut String) {
         column += length;
     }
     text.push('\n');
-}
-
-/// How wide a line may be; in a pipe, as wide as it is.
-fn width() -> usize {
-    let size = std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
-    size.map_or(usize::MAX, |(width, _)| usize::from(width.0))
 }
 
 #[cfg(test)]
