@@ -47,6 +47,8 @@ macro_rules! store_contract {
             a_list_is_sorted_and_ends_at_a_segment
             a_list_of_nothing_has_a_revision
             a_list_is_of_one_moment
+            a_scan_in_parts_is_the_list
+            a_scan_that_is_dropped_lets_others_read_and_the_store_close
             one_of_many_creators_wins
             concurrent_increments_are_all_counted
             a_watch_brings_each_transaction_once_and_whole
@@ -255,6 +257,42 @@ pub async fn a_list_is_of_one_moment(fixture: &dyn Fixture) {
         assert_eq!(revisions, [snapshot.revision; 2]);
     }
     writing.await.unwrap().into_iter().for_each(Result::unwrap);
+}
+
+pub async fn a_scan_in_parts_is_the_list(fixture: &dyn Fixture) {
+    const KEYS: usize = 5_000;
+    let store = fixture.open().await;
+    for from in (0..KEYS).step_by(100) {
+        let puts = (from..from + 100).fold(Txn::new(), |txn, n| txn.put(key(&format!("k/{n:06}")), number(n)));
+        commit(&store, puts).await;
+    }
+    let mut scan = store.scan(&Prefix::below(&key("k"))).await.unwrap();
+    // What is written from now on is not part of it, however slowly it is read.
+    commit(&store, Txn::new().put(key("k/000000"), number(9)).put(key("k/999999"), number(9)).delete(key("k/004999")))
+        .await;
+    let (mut parts, mut items) = (0, Vec::new());
+    while let Some(part) = scan.next().await {
+        parts += 1;
+        items.extend(part.unwrap());
+    }
+    assert!(parts > 1, "it came as a whole");
+    let names: Vec<String> = items.iter().map(|item| item.key.to_string()).collect();
+    assert_eq!(names, (0..KEYS).map(|n| format!("k/{n:06}")).collect::<Vec<_>>());
+    assert!(items.iter().all(|item| item.value.revision <= scan.revision));
+}
+
+pub async fn a_scan_that_is_dropped_lets_others_read_and_the_store_close(fixture: &dyn Fixture) {
+    let store = fixture.open().await;
+    for from in (0..20_000).step_by(100) {
+        let puts = (from..from + 100).fold(Txn::new(), |txn, n| txn.put(key(&format!("k/{n:06}")), number(n)));
+        commit(&store, puts).await;
+    }
+    for _ in 0..16 {
+        let mut scan = store.scan(&Prefix::all()).await.unwrap();
+        scan.next().await.unwrap().unwrap();
+    }
+    assert!(store.get(&key("k/000001")).await.unwrap().is_some());
+    store.close().await;
 }
 
 pub async fn one_of_many_creators_wins(fixture: &dyn Fixture) {

@@ -30,6 +30,6 @@ pub use document::{Document, DocumentError, MAX_DOCUMENT_BYTES, Versioned};
 pub use error::{OpenError, StoreError};
 pub use key::{Key, KeyError, MAX_KEY_BYTES, Prefix};
 pub use sqlite::{SqliteOptions, SqliteStore};
-pub use store::{Item, Snapshot, Store};
+pub use store::{Item, Scan, Snapshot, Store};
 pub use txn::{Expect, MAX_TXN_OPS, Outcome, Revision, Txn, TxnError, Write};
 pub use watch::{Batch, Change, Event, Watch};

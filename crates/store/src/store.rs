@@ -1,6 +1,9 @@
 //! The contract itself.
 
-use futures::future::BoxFuture;
+use std::fmt;
+
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::{BoxStream, Stream, StreamExt as _};
 
 use crate::{Key, Outcome, Prefix, Revision, StoreError, Txn, Versioned, Watch};
 
@@ -22,6 +25,36 @@ pub struct Snapshot {
     pub items: Vec<Item>,
 }
 
+/// The items of a prefix at one moment, some at a time, so that a large store need not fit into memory twice.
+pub struct Scan {
+    /// As [`Snapshot::revision`].
+    pub revision: Revision,
+    parts: BoxStream<'static, Result<Vec<Item>, StoreError>>,
+}
+
+impl Scan {
+    /// Wraps what an implementation reads: parts that are sorted by key, within and among each other.
+    pub fn new(revision: Revision, parts: impl Stream<Item = Result<Vec<Item>, StoreError>> + Send + 'static) -> Self {
+        Self { revision, parts: parts.boxed() }
+    }
+
+    /// The next part; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<Vec<Item>, StoreError>> {
+        self.parts.next().await
+    }
+
+    /// The parts as a stream.
+    pub fn into_parts(self) -> impl Stream<Item = Result<Vec<Item>, StoreError>> + Send + 'static {
+        self.parts
+    }
+}
+
+impl fmt::Debug for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan").field("revision", &self.revision).finish_non_exhaustive()
+    }
+}
+
 /// A key-value store with revisions and watch. See the crate's documentation for the rules. Made to be used behind
 /// `Arc<dyn Store>`.
 pub trait Store: Send + Sync + 'static {
@@ -31,11 +64,31 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError`] if the storage cannot be read.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>>;
 
+    /// Reads all keys of a prefix at one moment, some at a time. Dropping the answer ends the reading.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the storage cannot be read; the stream may fail with it later.
+    fn scan<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Scan, StoreError>>;
+
     /// Reads all keys of a prefix at one moment.
     ///
     /// # Errors
     /// [`StoreError`] if the storage cannot be read.
-    fn list<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Snapshot, StoreError>>;
+    fn list<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Snapshot, StoreError>> {
+        async move {
+            let mut scan = self.scan(prefix).await?;
+            let mut items = Vec::new();
+            while let Some(part) = scan.next().await {
+                items.append(&mut part?);
+            }
+            Ok(Snapshot { revision: scan.revision, items })
+        }
+        .boxed()
+    }
+
+    /// Whether others may write to the same storage while this is open: then their changes come by
+    /// [`watch`](Self::watch) only.
+    fn is_shared(&self) -> bool;
 
     /// Runs a transaction. Dropping the future does not undo it: it may still be committed.
     ///

@@ -6,6 +6,7 @@
 
 mod open;
 mod readers;
+mod scan;
 mod schema;
 mod tail;
 mod writer;
@@ -17,7 +18,7 @@ use futures::future::{BoxFuture, FutureExt};
 use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Key, OpenError, Outcome, Prefix, Revision, Snapshot, Store, StoreError, Txn, Versioned, Watch};
+use crate::{Key, OpenError, Outcome, Prefix, Revision, Scan, Store, StoreError, Txn, Versioned, Watch};
 use readers::Readers;
 use writer::{Control, Job, Pending, Writer};
 
@@ -100,9 +101,12 @@ impl Store for SqliteStore {
         self.readers.read(move |connection| Ok(schema::get(connection, &key)?)).boxed()
     }
 
-    fn list<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Snapshot, StoreError>> {
-        let prefix = prefix.clone();
-        self.readers.read(move |connection| schema::list(connection, &prefix)).boxed()
+    fn scan<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Scan, StoreError>> {
+        scan::scan(&self.readers, prefix.clone()).boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, StoreError>> {

@@ -2,9 +2,11 @@
 //!
 //! Operators may read the file with `sqlite3` while the server runs: keys and values are text.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::{Batch, Change, Document, Event, Item, Key, Prefix, Revision, Snapshot, StoreError, Versioned};
+use crate::{Batch, Change, Document, Event, Item, Key, Prefix, Revision, StoreError, Versioned};
 
 /// "Door" in ASCII: what `file` and `PRAGMA application_id` see.
 pub(super) const APPLICATION_ID: i64 = 0x446f_6f72;
@@ -121,20 +123,34 @@ pub(super) fn revision_of(connection: &Connection, key: &Key) -> rusqlite::Resul
     statement.query_row([key.as_str()], |row| row.get(0).map(Revision)).optional()
 }
 
-/// Items and revision in one read transaction, so that they belong together.
-pub(super) fn list(connection: &Connection, prefix: &Prefix) -> Result<Snapshot, StoreError> {
+/// Hands on the revision, and then the items so many at a time, all of one read transaction, so that they belong
+/// together. Ends when `take` says that nobody wants more.
+pub(super) fn scan(
+    connection: &Connection,
+    prefix: &Prefix,
+    at_a_time: usize,
+    begin: impl FnOnce(Revision),
+    mut take: impl FnMut(Vec<Item>) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
     let transaction = connection.unchecked_transaction()?;
-    let State { head, .. } = state(&transaction)?;
+    begin(state(&transaction)?.head);
     let mut statement = transaction.prepare_cached(
         "SELECT key, schema, value, revision FROM entries
          WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) ORDER BY key",
     )?;
     let mut rows = statement.query(params![prefix.as_str(), prefix.end()])?;
-    let mut items = Vec::new();
+    let mut items = Vec::with_capacity(at_a_time);
     while let Some(row) = rows.next()? {
         items.push(Item { key: key(row, 0)?, value: versioned(row, 1)? });
+        if items.len() == at_a_time && take(std::mem::replace(&mut items, Vec::with_capacity(at_a_time))).is_break() {
+            return Ok(());
+        }
     }
-    Ok(Snapshot { revision: head, items })
+    if !items.is_empty() {
+        // Whether or not anybody wants it, this was the last.
+        let _ = take(items);
+    }
+    Ok(())
 }
 
 pub(super) fn put(
