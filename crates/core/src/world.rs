@@ -172,6 +172,12 @@ impl World {
         Self { aws_auth: Arc::new(aws_auth), ..self.clone() }
     }
 
+    /// The World with the aws-auth of another.
+    #[must_use]
+    pub fn with_same_aws_auth(&self, other: &Self) -> Self {
+        Self { aws_auth: Arc::clone(&other.aws_auth), ..self.clone() }
+    }
+
     /// The World with an entry added or replaced.
     #[must_use]
     pub fn with_entry(&self, entry: AccessEntry) -> Self {

@@ -55,7 +55,7 @@ pub async fn ensure_account(engine: &Engine, config: &Config) -> Result<(), Serv
         at: now,
     };
     let changes = [create_account, create_user, create_key].map(Change::Directory).to_vec();
-    engine.write(event, |_| Ok::<_, ServerError>(((), changes))).await?;
+    engine.write(event, |_| Ok::<_, ServerError>(((), changes.clone()))).await?;
     tracing::info!(account = %config.account, profile = %config.data_dir.join("aws").display(), "made the account and its administrator");
     Ok(())
 }

@@ -6,7 +6,7 @@
 use doorward_core::access_entry::AccessEntry;
 use doorward_core::cluster_name::ClusterName;
 use doorward_core::principal::PrincipalArn;
-use doorward_identity::directory::{Change as DirectoryChange, Object};
+use doorward_identity::directory::{Change as DirectoryChange, Object, ObjectKey};
 use doorward_store::{Document, DocumentError, Item, Key, KeyError};
 use serde_json::Value;
 
@@ -94,6 +94,30 @@ impl Change {
             [] => Ok(Some(Self::PutCluster(Box::new(document.decode().map_err(read)?)))),
             ["entries", _] => Ok(Some(Self::PutEntry(cluster, Box::new(document.decode().map_err(read)?)))),
             ["updates", _] => Ok(Some(Self::PutUpdate(cluster, document.decode().map_err(read)?))),
+            _ => Ok(None),
+        }
+    }
+
+    /// The change that a key which is gone stands for; `None` for keys that are of no interest here.
+    ///
+    /// # Errors
+    /// Says what is wrong if it is not a key that this version writes.
+    pub fn from_removed(key: &Key) -> Result<Option<Self>, String> {
+        let segments: Vec<String> = key.segments().collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if let ["iam", ..] = segments.as_slice() {
+            let key = key.as_str().parse::<ObjectKey>().map_err(|error| error.to_string())?;
+            return Ok(Some(Self::Directory(DirectoryChange::Delete(key))));
+        }
+        let ["clusters", name, below @ ..] = segments.as_slice() else { return Ok(None) };
+        let cluster = name.parse::<ClusterName>().map_err(|error| error.to_string())?;
+        match below {
+            [] => Ok(Some(Self::DeleteCluster(cluster))),
+            ["entries", principal] => {
+                let principal = PrincipalArn::parse(principal).map_err(|error| error.to_string())?;
+                Ok(Some(Self::DeleteEntry(cluster, principal)))
+            }
+            ["updates", id] => Ok(Some(Self::DeleteUpdate(cluster, (*id).to_owned()))),
             _ => Ok(None),
         }
     }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use doorward_store::{DocumentError, Key, KeyError, StoreError};
+use doorward_store::{DocumentError, KeyError, StoreError};
 
 /// Why the server does not start, or stops.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,9 @@ pub enum ServerError {
     /// The AWS provider.
     #[error("cannot prove tokens by AWS: {0}")]
     Aws(#[from] doorward_identity::aws::AwsConfigError),
+    /// The runtime ends.
+    #[error("the server is being stopped")]
+    Stopped,
     /// The first start.
     #[error("the first start failed: {problem}")]
     Bootstrap {
@@ -71,7 +74,7 @@ pub enum ServerError {
 }
 
 /// Why a planned change was not stored. Nothing was changed then, or, for the removal of a cluster, a part of it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
     /// The store refuses or fails.
     #[error(transparent)]
@@ -82,9 +85,12 @@ pub enum WriteError {
     /// An object is too large to be stored.
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// Somebody else changed it in between.
-    #[error("`{0}` was changed by another server in between")]
-    Conflict(Key),
+    /// Other servers were faster, time and again.
+    #[error("other servers changed what this rests on, several times in a row; try again")]
+    Contended,
+    /// Another server wrote, and what it wrote does not come.
+    #[error("what another server wrote did not become known in time; try again, or ask another server")]
+    Behind,
 }
 
 impl WriteError {

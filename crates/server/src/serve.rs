@@ -94,6 +94,7 @@ pub async fn run(
         keep_fresh(tls, &config, stop.clone()),
         serve(ops, None, ops_handler, stop.clone()),
         follow_all(Arc::clone(&engine), stop.clone()),
+        engine.follow(stop.clone()),
         usage.run(&engine, stop),
     );
     store.close().await;

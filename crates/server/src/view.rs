@@ -6,6 +6,7 @@ use doorward_core::cluster::Cluster;
 use doorward_core::cluster_name::ClusterName;
 use doorward_core::world::World;
 use doorward_identity::directory::Directory;
+use doorward_store::Revision;
 use jiff::Timestamp;
 
 use crate::change::Change;
@@ -48,6 +49,11 @@ pub struct View {
     pub unknown_principals: UnknownPrincipals,
     /// Embedded IAM.
     pub directory: Directory,
+    /// Goes up with every change of the directory: who authenticated against a View with the same number need not do so
+    /// again.
+    pub directory_version: u64,
+    /// The revision of the last write that is in here, as the store counts; none before the first.
+    pub generation: Option<Revision>,
     clusters: imbl::OrdMap<ClusterName, Arc<ClusterView>>,
 }
 
@@ -98,8 +104,18 @@ impl View {
     /// The View after a change. Changes of a cluster that is not there have no effect.
     #[must_use]
     pub fn after(mut self, change: &Change) -> Self {
+        self.apply(change);
+        self
+    }
+
+    /// Takes up a change, as [`after`](Self::after) does. Of a View that shares nothing with another, as while it is
+    /// loaded, nothing is copied for it.
+    pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::Directory(change) => self.directory = self.directory.apply(change),
+            Change::Directory(change) => {
+                self.directory.take_up(change);
+                self.directory_version += 1;
+            }
             Change::PutCluster(record) => self.put_cluster(record),
             Change::DeleteCluster(name) => {
                 self.clusters.remove(name);
@@ -123,13 +139,26 @@ impl View {
                 view.updates.remove(id);
             }),
         }
-        self
     }
 
     /// The View with something of one cluster changed that is not stored, such as its aws-auth.
     #[must_use]
     pub fn with_cluster(mut self, name: &ClusterName, change: impl FnOnce(&mut ClusterView)) -> Self {
         self.in_cluster(name, change);
+        self
+    }
+
+    /// The View with what another one knows of the same clusters and what is not stored: aws-auth, and how often
+    /// somebody came in.
+    #[must_use]
+    pub fn with_observations_of(mut self, other: &Self) -> Self {
+        for observed in other.clusters() {
+            self.in_cluster(&observed.record.name, |cluster| {
+                cluster.world = cluster.world.with_same_aws_auth(&observed.world);
+                cluster.aws_auth = observed.aws_auth.clone();
+                cluster.usage = observed.usage.clone();
+            });
+        }
         self
     }
 
@@ -150,10 +179,8 @@ impl View {
     }
 
     fn in_cluster(&mut self, name: &ClusterName, change: impl FnOnce(&mut ClusterView)) {
-        if let Some(view) = self.clusters.get(name) {
-            let mut view = ClusterView::clone(view);
-            change(&mut view);
-            self.clusters.insert(name.clone(), Arc::new(view));
+        if let Some(view) = self.clusters.get_mut(name) {
+            change(Arc::make_mut(view));
         }
     }
 }

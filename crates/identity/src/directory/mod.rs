@@ -109,11 +109,16 @@ impl Directory {
     #[must_use]
     pub fn apply(&self, change: &Change) -> Self {
         let mut after = self.clone();
-        match change {
-            Change::Put(object) => after.put(object.clone()),
-            Change::Delete(key) => after.delete(key),
-        }
+        after.take_up(change);
         after
+    }
+
+    /// Becomes the directory after a change.
+    pub fn take_up(&mut self, change: &Change) {
+        match change {
+            Change::Put(object) => self.put(object.clone()),
+            Change::Delete(key) => self.delete(key),
+        }
     }
 
     /// An account that the directory holds.

@@ -107,15 +107,16 @@ async fn run(
                 at: now,
             };
             let plan = |current: &View| {
-                // Until it was this request's turn to write, the key or a permission may have been taken away.
+                // Until it was this request's turn to write, the key or a permission may have been taken away;
+                // both are in the directory.
                 let again;
-                let caller = if std::ptr::eq(current, &*view) {
+                let caller = if current.directory_version == view.directory_version {
                     &caller
                 } else {
                     again = api.authenticate(current, incoming, name, now)?.caller;
                     &again
                 };
-                let mut outcome = iam::run(&mut asked.call(current, caller, &mut OsRandom), parameters)?;
+                let mut outcome = iam::run(&mut asked.call(current, caller, &mut OsRandom), parameters.clone())?;
                 let changes = std::mem::take(&mut outcome.changes).into_iter().map(Change::Directory).collect();
                 Ok::<_, ApiError>((outcome, changes))
             };

@@ -1,0 +1,227 @@
+//! Storing what was planned: from changes to a transaction, and from its outcome to what is published and answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_core::cluster_name::ClusterName;
+use doorward_identity::directory::Change as DirectoryChange;
+use doorward_store::{Document, DocumentError, Expect, Key, Outcome, Revision, Txn, Write};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::desk::{Batch, Piece, Verdict};
+use super::{Event, GENERATION, Shared};
+use crate::change::Change;
+use crate::error::WriteError;
+use crate::view::View;
+
+/// Changes in one piece: below what every store takes in one transaction, with room for the event.
+const MAX_CHANGES: usize = 100;
+
+/// How long another server's write may take to come by the watch once the store has refused ours because of it.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
+/// What is stored at [`GENERATION`]: whose write was the last.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Generation {
+    /// The server.
+    pub(super) writer: String,
+    /// Its batch.
+    pub(super) batch: u64,
+}
+
+impl Generation {
+    const SCHEMA: u32 = 1;
+
+    /// Reads what another server wrote; it may be of another version.
+    pub(super) fn read(document: &Document) -> Option<Self> {
+        document.decode().ok().filter(|_| document.schema() == Self::SCHEMA)
+    }
+}
+
+impl Shared {
+    /// Stores what waits at the desk, unless that is being done already.
+    pub(super) fn commit_what_waits(self: Arc<Self>) {
+        if self.desk().begin_to_serve() {
+            // On its own, since whoever waits for the answer may go away.
+            tokio::spawn(async move {
+                loop {
+                    let batch = self.desk().next_batch();
+                    let Some(batch) = batch else { return };
+                    self.commit(batch).await;
+                }
+            });
+        }
+    }
+
+    async fn commit(&self, batch: Batch) {
+        let Batch { number, writes, answers } = batch;
+        let outcome = if writes.is_empty() {
+            Ok(None)
+        } else {
+            match self.transaction(number, writes) {
+                Ok(txn) => self.store.txn(txn).await.map(Some).map_err(WriteError::Store),
+                Err(error) => Err(error),
+            }
+        };
+        let verdict = match outcome {
+            Ok(None) => {
+                let mut desk = self.desk();
+                desk.end_flight();
+                desk.rest_on(&self.view.load_full());
+                Verdict::Stored
+            }
+            Ok(Some(Outcome::Committed(revision))) => {
+                self.publish_own(number, revision);
+                let mut desk = self.desk();
+                desk.end_flight();
+                desk.rest_on(&self.view.load_full());
+                Verdict::Stored
+            }
+            Ok(Some(Outcome::Conflict { actual, .. })) => {
+                let caught_up = self.catch_up(actual).await;
+                let mut desk = self.desk();
+                desk.end_flight();
+                desk.start_over(self.view.load_full());
+                if caught_up { Verdict::Again } else { Verdict::Failed(WriteError::Behind) }
+            }
+            Err(error) => {
+                let mut desk = self.desk();
+                // The watch may know better than whoever waited for the answer.
+                if desk.end_flight() {
+                    desk.rest_on(&self.view.load_full());
+                    Verdict::Stored
+                } else {
+                    desk.start_over(self.view.load_full());
+                    Verdict::Failed(error)
+                }
+            }
+        };
+        for answer in answers {
+            // Whoever gave up waiting does not hear the answer.
+            let _ = answer.send(match &verdict {
+                Verdict::Stored => Verdict::Stored,
+                Verdict::Again => Verdict::Again,
+                Verdict::Failed(error) => Verdict::Failed(error.clone()),
+            });
+        }
+    }
+
+    fn transaction(&self, batch: u64, writes: Vec<Write>) -> Result<Txn, WriteError> {
+        let key = Key::new(GENERATION)?;
+        let expect = self.view.load().generation.map_or(Expect::Absent, Expect::Revision);
+        let generation = Document::encode(Generation::SCHEMA, &Generation { writer: self.writer.clone(), batch })?;
+        let txn = Txn::new().when(key.clone(), expect).put(key, generation);
+        Ok(writes.into_iter().fold(txn, |txn, write| match write {
+            Write::Put(key, document) => txn.put(key, document),
+            Write::Delete(key) => txn.delete(key),
+        }))
+    }
+
+    /// Publishes a batch of this server's that is stored, unless that was done.
+    pub(super) fn publish_own(&self, number: u64, revision: Revision) -> bool {
+        let mut desk = self.desk();
+        let Some(changes) = desk.publish_in_flight(number) else { return false };
+        if self.view.load().generation < Some(revision) {
+            self.publish(&changes, revision);
+        }
+        true
+    }
+
+    /// The next View. To be called with the desk held: there is one publisher at a time.
+    pub(super) fn publish(&self, changes: &[Change], revision: Revision) {
+        let mut view = changes.iter().fold(View::clone(&self.view.load()), |view, change| view.after(change));
+        view.generation = Some(revision);
+        self.view.store(Arc::new(view));
+        if changes.iter().any(|change| matches!(change, Change::PutCluster(_) | Change::DeleteCluster(_))) {
+            self.clusters_changed.send_replace(());
+        }
+        self.known.send_replace(Some(revision));
+    }
+
+    /// Waits until what others wrote is known up to the write that was in the way.
+    async fn catch_up(&self, until: Option<Revision>) -> bool {
+        let mut known = self.known.subscribe();
+        let reached = known.wait_for(|known| *known >= until);
+        matches!(tokio::time::timeout(CATCH_UP, reached).await, Ok(Ok(_)))
+    }
+}
+
+/// A write as pieces that a transaction takes, each with its event. Nearly always one.
+pub(super) fn pieces(
+    before: &View,
+    event: &Event,
+    attempt: usize,
+    changes: Vec<Change>,
+) -> Result<Vec<Piece>, WriteError> {
+    let mut pieces = Vec::with_capacity(1);
+    let mut parts: Vec<Vec<Change>> = changes.chunks(MAX_CHANGES).rev().map(<[Change]>::to_vec).collect();
+    while let Some(mut changes) = parts.pop() {
+        match writes(before, event, &format!("{attempt}.{}", pieces.len()), &changes) {
+            Ok(writes) => pieces.push(Piece { changes, writes }),
+            // The event holds all of them before and after, and may be too large where each is not.
+            Err(WriteError::Document(DocumentError::TooLarge(_))) if changes.len() > 1 => {
+                let rest = changes.split_off(changes.len() / 2);
+                parts.extend([rest, changes]);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(pieces)
+}
+
+fn writes(before: &View, event: &Event, number: &str, changes: &[Change]) -> Result<Vec<Write>, WriteError> {
+    let mut rows = Vec::with_capacity(changes.len());
+    let mut writes = Vec::with_capacity(changes.len() + 1);
+    for change in changes {
+        let key = change.key()?;
+        rows.push(json!({
+            "key": key.as_str(),
+            "before": current(before, change).map_or(Value::Null, |change| change.for_history()),
+            "after": change.for_history(),
+        }));
+        writes.push(match change.document()? {
+            Some(document) => Write::Put(key, document),
+            None => Write::Delete(key),
+        });
+    }
+    let history = json!({
+        "at": event.at.to_string(),
+        "by": event.by,
+        "accessKeyId": event.access_key_id,
+        "action": event.action,
+        "requestId": event.request_id,
+        "changes": rows,
+    });
+    // Sorted by time, and unique by the request's id.
+    let name = format!("{:020}-{}-{number}", event.at.as_microsecond().max(0), event.request_id);
+    writes.push(Write::Put(Key::of(["history", &name])?, Document::encode(1, &history)?));
+    Ok(writes)
+}
+
+/// The object as it is before the change.
+fn current(view: &View, change: &Change) -> Option<Change> {
+    match change {
+        Change::PutCluster(record) => {
+            view.cluster(record.name.as_str()).map(|cluster| Change::PutCluster(Box::new(cluster.record.clone())))
+        }
+        Change::DeleteCluster(name) => {
+            view.cluster(name.as_str()).map(|cluster| Change::PutCluster(Box::new(cluster.record.clone())))
+        }
+        Change::PutEntry(name, entry) => current_entry(view, name, &entry.principal_arn),
+        Change::DeleteEntry(name, principal) => current_entry(view, name, principal),
+        Change::Directory(change) => {
+            view.directory.object(&change.key()).map(|object| Change::Directory(DirectoryChange::Put(object)))
+        }
+        Change::PutUpdate(..) | Change::DeleteUpdate(..) => None,
+    }
+}
+
+fn current_entry(
+    view: &View,
+    cluster: &ClusterName,
+    principal: &doorward_core::principal::PrincipalArn,
+) -> Option<Change> {
+    let entry = view.cluster(cluster.as_str())?.world.entry(principal)?;
+    Some(Change::PutEntry(cluster.clone(), Box::new(entry.as_ref().clone())))
+}

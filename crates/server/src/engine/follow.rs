@@ -1,0 +1,143 @@
+//! What other servers write to the same store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_store::{Batch, Change as KeyChange, Item, Prefix, StoreError, Versioned, Watch};
+use tokio::sync::watch;
+
+use super::commit::Generation;
+use super::load::{load, read};
+use super::{Engine, GENERATION, Shared};
+use crate::change::Change;
+use crate::error::ServerError;
+use crate::view::View;
+
+/// How long to wait before the store is asked again, after an error.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A watch of the whole store that brings a View up to date.
+pub(super) struct Follower {
+    watch: Watch,
+}
+
+impl Follower {
+    pub(super) fn new(watch: Watch) -> Self {
+        Self { watch }
+    }
+
+    /// Waits for the next transaction and puts it into a View that nobody else sees.
+    pub(super) async fn take(&mut self, view: &mut View) -> Result<(), ServerError> {
+        let batch = self.watch.next().await.ok_or(StoreError::Closed)??;
+        if generation(&batch).is_none() {
+            return Ok(());
+        }
+        for change in &changes(&batch)? {
+            view.apply(change);
+        }
+        view.generation = Some(batch.revision).max(view.generation);
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Publishes what other servers write until `stop` becomes true. Does nothing if nobody else can.
+    ///
+    /// While the store cannot be read, what is known stays in force.
+    pub(crate) async fn follow(&self, mut stop: watch::Receiver<bool>) {
+        if self.shared.store.is_shared() {
+            tokio::select! {
+                _ = stop.wait_for(|&stop| stop) => {}
+                () = self.shared.follow() => {}
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn follow(&self) {
+        loop {
+            match self.follow_until_it_fails().await {
+                Ok(()) | Err(ServerError::Store(StoreError::Closed)) => return,
+                Err(ServerError::Store(error @ (StoreError::Compacted { .. } | StoreError::FutureRevision { .. }))) => {
+                    tracing::warn!(%error, "too far behind the store, reading it anew");
+                    if let Err(error) = self.reload().await {
+                        tracing::warn!(%error, "the store cannot be read; going on with what is known");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the store cannot be followed; going on with what is known");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn follow_until_it_fails(&self) -> Result<(), ServerError> {
+        let from = self.view.load().generation.unwrap_or_default();
+        let mut watch = self.store.watch(&Prefix::all(), from).await?;
+        while let Some(batch) = watch.next().await {
+            self.take(&batch?)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, batch: &Batch) -> Result<(), ServerError> {
+        let Some(generation) = generation(batch) else { return Ok(()) };
+        let is_own =
+            generation.is_some_and(|last| last.writer == self.writer && self.publish_own(last.batch, batch.revision));
+        if is_own {
+            return Ok(());
+        }
+        let changes = changes(batch)?;
+        let mut desk = self.desk();
+        if self.view.load().generation < Some(batch.revision) {
+            self.publish(&changes, batch.revision);
+            desk.start_over(self.view.load_full());
+        }
+        Ok(())
+    }
+
+    /// Reads everything anew, and keeps what is not stored but was observed.
+    async fn reload(&self) -> Result<(), ServerError> {
+        let before = self.view.load_full();
+        let loaded = load(self.store.as_ref(), View::new(before.limits, before.unknown_principals)).await?;
+        let mut desk = self.desk();
+        let current = self.view.load_full();
+        if current.generation < loaded.generation {
+            let generation = loaded.generation;
+            self.view.store(Arc::new(loaded.with_observations_of(&current)));
+            desk.start_over(self.view.load_full());
+            self.known.send_replace(generation);
+            self.clusters_changed.send_replace(());
+        }
+        Ok(())
+    }
+}
+
+/// Whose write a transaction was; `None` if it is none that the View follows, `Some(None)` if that cannot be read.
+fn generation(batch: &Batch) -> Option<Option<Generation>> {
+    batch.events.iter().find(|event| event.key.as_str() == GENERATION).map(|event| match &event.change {
+        KeyChange::Put(document) => Generation::read(document),
+        KeyChange::Deleted => None,
+    })
+}
+
+fn changes(batch: &Batch) -> Result<Vec<Change>, ServerError> {
+    let mut changes = Vec::with_capacity(batch.events.len());
+    for event in &batch.events {
+        let change = match &event.change {
+            KeyChange::Put(document) => {
+                let value = Versioned { document: document.clone(), revision: batch.revision };
+                read(&Item { key: event.key.clone(), value })?
+            }
+            KeyChange::Deleted => Change::from_removed(&event.key)
+                .map_err(|problem| ServerError::Record { key: event.key.to_string(), problem })?,
+        };
+        changes.extend(change);
+    }
+    // A cluster comes before what belongs to it; a transaction may name them in any order.
+    changes.sort_by_key(|change| !matches!(change, Change::PutCluster(_)));
+    Ok(changes)
+}

@@ -1,0 +1,65 @@
+//! The first View: everything that the store holds.
+
+use doorward_store::{Item, Key, Prefix, Revision, Store, StoreError};
+use futures::stream::{StreamExt as _, TryStreamExt as _};
+
+use super::GENERATION;
+use super::follow::Follower;
+use crate::change::Change;
+use crate::error::{ServerError, WriteError};
+use crate::view::View;
+
+/// Parts of the store that are read from JSON at the same time, beside the one thread that puts them together.
+const DECODERS: usize = 3;
+
+/// Puts everything that is stored into an empty View.
+///
+/// # Errors
+/// If the store cannot be read, or holds a record that this version does not understand.
+pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<View, ServerError> {
+    let (generation, from) = generation(store).await?;
+    view.generation = generation;
+    // Clusters come before what belongs to them, because keys are sorted.
+    for root in ["iam", "clusters"] {
+        let root = Key::new(root).map_err(WriteError::from)?;
+        let parts = store.scan(&Prefix::below(&root)).await?.into_parts();
+        let decode = |part: Result<Vec<Item>, StoreError>| async move {
+            let part = part?;
+            tokio::task::spawn_blocking(move || decode(&part)).await.map_err(|_| ServerError::Stopped)?
+        };
+        let mut parts = std::pin::pin!(parts.map(decode).buffered(DECODERS));
+        while let Some(changes) = parts.try_next().await? {
+            for change in &changes {
+                view.apply(change);
+            }
+        }
+    }
+    if store.is_shared() {
+        // Others may have written meanwhile: what is read may be of different moments. Every change since the first of
+        // them says what a key is now, so that following them all leads to one moment again.
+        let (latest, _) = self::generation(store).await?;
+        let mut follower = Follower::new(store.watch(&Prefix::all(), from).await?);
+        while view.generation < latest {
+            follower.take(&mut view).await?;
+        }
+    }
+    Ok(view)
+}
+
+fn decode(items: &[Item]) -> Result<Vec<Change>, ServerError> {
+    items.iter().filter_map(|item| read(item).transpose()).collect()
+}
+
+/// Reads a stored item; `None` for what is of no interest here.
+pub(super) fn read(item: &Item) -> Result<Option<Change>, ServerError> {
+    Change::from_stored(item).map_err(|problem| ServerError::Record { key: item.key.to_string(), problem })
+}
+
+/// The generation, and the store's revision when it was read.
+async fn generation(store: &dyn Store) -> Result<(Option<Revision>, Revision), ServerError> {
+    let key = Key::new(GENERATION).map_err(WriteError::from)?;
+    let meta = Key::new("meta").map_err(WriteError::from)?;
+    let snapshot = store.list(&Prefix::below(&meta)).await?;
+    let found = snapshot.items.iter().find(|item| item.key == key);
+    Ok((found.map(|item| item.value.revision), snapshot.revision))
+}

@@ -1,0 +1,211 @@
+//! The one place where what the server knows changes.
+//!
+//! A write is planned, committed to the store together with its event in the history, and only then published and
+//! answered; the next request on this server sees it. Reads take the [`View`] that is current and never wait.
+//!
+//! Writes that wait for the disk do not hold up the next: each is planned on the outcome of those before it (the
+//! `desk`), and whatever was planned while one commit was under way goes into the next as one transaction. If a commit
+//! fails, whatever was planned on its outcome is planned again.
+//!
+//! Several servers may share a store. Every transaction then states that nobody else wrote since the View that it was
+//! planned on ([`GENERATION`]), so that a plan never decides on what is no longer so; what others wrote comes by a
+//! watch (`follow`).
+
+mod commit;
+mod desk;
+mod follow;
+mod load;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use doorward_core::cluster_name::ClusterName;
+use doorward_store::{Key, Revision, Store, StoreError};
+use jiff::Timestamp;
+use tokio::sync::{oneshot, watch};
+
+use crate::change::Change;
+use crate::error::{ServerError, WriteError};
+use crate::view::{ClusterView, Limits, UnknownPrincipals, View};
+use commit::pieces;
+use desk::{Desk, Verdict};
+
+/// The key that every write of what is planned touches. Its revision says which View a plan was made on.
+const GENERATION: &str = "meta/writes";
+
+/// How often a write is planned anew because of others before it is given up. Each time somebody else's was stored, so
+/// that all servers together always get on.
+const ATTEMPTS: usize = 32;
+
+/// Holds the current View and the way to the store.
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What requests, the commit that is under way and the watch have in common.
+struct Shared {
+    store: Arc<dyn Store>,
+    view: ArcSwap<View>,
+    /// Held for as long as planning takes, never while anything is waited for.
+    desk: Mutex<Desk>,
+    /// Ticks when a cluster was registered, changed or removed.
+    clusters_changed: watch::Sender<()>,
+    /// The revision up to which the View knows the store.
+    known: watch::Sender<Option<Revision>>,
+    /// Tells this server's writes from those of others.
+    writer: String,
+}
+
+/// Who changes something, for the history.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The caller's ARN, or the server's own part that acts.
+    pub by: String,
+    /// The access key that signed; empty where nobody did.
+    pub access_key_id: String,
+    /// Such as `eks:CreateAccessEntry`.
+    pub action: String,
+    /// The request's id.
+    pub request_id: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Engine {
+    /// Reads everything from the store.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or holds a record that this version does not understand: guessing could let
+    /// somebody in.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        limits: Limits,
+        unknown_principals: UnknownPrincipals,
+    ) -> Result<Self, ServerError> {
+        let view = Arc::new(load::load(store.as_ref(), View::new(limits, unknown_principals)).await?);
+        let writer = uuid::Builder::from_random_bytes(crate::bootstrap::random()?).into_uuid().to_string();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                store,
+                known: watch::Sender::new(view.generation),
+                desk: Mutex::new(Desk::new(Arc::clone(&view))),
+                view: ArcSwap::new(view),
+                clusters_changed: watch::Sender::new(()),
+                writer,
+            }),
+        })
+    }
+
+    /// The way to the store, for what is neither planned nor in the history.
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.shared.store.as_ref()
+    }
+
+    /// What is known now.
+    pub fn view(&self) -> Guard<Arc<View>> {
+        self.shared.view.load()
+    }
+
+    /// What is known now, to be kept longer than a request's decision takes.
+    pub fn view_owned(&self) -> Arc<View> {
+        self.shared.view.load_full()
+    }
+
+    /// Ticks when the set of clusters changed.
+    pub fn clusters_changed(&self) -> watch::Receiver<()> {
+        self.shared.clusters_changed.subscribe()
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// The store's own, if it does not.
+    pub async fn store_health(&self) -> Result<(), StoreError> {
+        let probe = Key::new("meta/probe").map_err(|_| StoreError::Closed)?;
+        self.shared.store.get(&probe).await.map(|_| ())
+    }
+
+    /// Plans a change, commits it and publishes it.
+    ///
+    /// The outcome is that of the plan; nothing happens if the plan gives an error or no changes. The plan is made on
+    /// what will be known once the writes before it are stored, and made again if they are not: it must not do anything
+    /// but answer. No answer is given that rests on what is not stored. Once the commit has begun it is finished and
+    /// published even if the caller goes away.
+    ///
+    /// # Errors
+    /// The plan's own, or the store's: then nothing was changed. Of more changes than a transaction takes, a part may
+    /// have been made; the removal of a cluster has that many, and it removes the cluster last.
+    pub async fn write<T, E>(
+        &self,
+        event: Event,
+        mut plan: impl FnMut(&View) -> Result<(T, Vec<Change>), E>,
+    ) -> Result<T, E>
+    where
+        E: From<WriteError>,
+    {
+        let mut verdict = Verdict::Again;
+        for attempt in 0..ATTEMPTS {
+            let (outcome, verdicts) = {
+                let mut desk = self.shared.desk();
+                let planned = plan(desk.draft());
+                let settled = match &planned {
+                    Ok((_, changes)) => changes.is_empty(),
+                    Err(_) => true,
+                };
+                if settled && desk.is_idle() {
+                    return planned.map(|(outcome, _)| outcome);
+                }
+                match planned {
+                    Err(error) => (Err(error), vec![desk.wait()]),
+                    Ok((outcome, changes)) if changes.is_empty() => (Ok(outcome), vec![desk.wait()]),
+                    Ok((outcome, changes)) => {
+                        let pieces = pieces(desk.draft(), &event, attempt, changes)?;
+                        (Ok(outcome), pieces.into_iter().map(|piece| desk.add(piece)).collect())
+                    }
+                }
+            };
+            Arc::clone(&self.shared).commit_what_waits();
+            verdict = worst(verdicts).await;
+            match verdict {
+                Verdict::Stored => return outcome,
+                Verdict::Failed(error) => return Err(error.into()),
+                Verdict::Again => {}
+            }
+        }
+        drop(verdict);
+        Err(WriteError::Contended.into())
+    }
+
+    /// Changes something of one cluster that is not stored, such as its aws-auth.
+    pub fn observe(&self, cluster: &ClusterName, change: impl Fn(&mut ClusterView)) {
+        let mut desk = self.shared.desk();
+        let view = View::clone(&self.shared.view.load()).with_cluster(cluster, &change);
+        self.shared.view.store(Arc::new(view));
+        if desk.is_idle() {
+            desk.start_over(self.shared.view.load_full());
+        } else {
+            desk.observe(|draft| draft.with_cluster(cluster, &change));
+        }
+    }
+}
+
+impl Shared {
+    /// A plan that panicked has left the desk as it was.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What became of the pieces of one write, which are stored in order.
+async fn worst(verdicts: Vec<oneshot::Receiver<Verdict>>) -> Verdict {
+    for verdict in verdicts {
+        match verdict.await {
+            Ok(Verdict::Stored) => {}
+            Ok(other) => return other,
+            Err(_) => return Verdict::Failed(WriteError::Store(StoreError::Closed)),
+        }
+    }
+    Verdict::Stored
+}

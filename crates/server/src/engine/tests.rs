@@ -1,0 +1,283 @@
+//! Writes that are stored together, that fail, and that come from several servers.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use doorward_core::account_id::AccountId;
+use doorward_core::partition::Partition;
+use doorward_identity::directory::NewUser;
+use doorward_identity::random::OsRandom;
+use doorward_store::{
+    Key, Outcome, Prefix, Revision, Scan, SqliteOptions, SqliteStore, Store, StoreError, Txn, Versioned, Watch,
+};
+use futures::future::{BoxFuture, FutureExt as _, join_all};
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+
+use super::{Engine, Event};
+use crate::change::Change;
+use crate::error::WriteError;
+use crate::view::{Limits, UnknownPrincipals, View};
+
+/// A real store that can be held up, that can fail, and that several engines share.
+struct Shared {
+    store: SqliteStore,
+    /// A permit a transaction.
+    permits: Semaphore,
+    /// What happens to the next transaction.
+    refuses: AtomicBool,
+    /// Whether the next transaction is stored, and its answer lost.
+    loses_answers: AtomicBool,
+    transactions: AtomicUsize,
+}
+
+impl Shared {
+    fn open(folder: &std::path::Path) -> Arc<Self> {
+        Arc::new(Self {
+            store: SqliteStore::open(&folder.join("db"), SqliteOptions::default()).unwrap(),
+            permits: Semaphore::new(1_000_000),
+            refuses: AtomicBool::new(false),
+            loses_answers: AtomicBool::new(false),
+            transactions: AtomicUsize::new(0),
+        })
+    }
+
+    /// Lets transactions wait until [`go_on`](Self::go_on).
+    async fn hold_up(&self) {
+        self.permits.acquire_many(1_000_000).await.unwrap().forget();
+    }
+
+    fn go_on(&self) {
+        self.permits.add_permits(1_000_000);
+    }
+}
+
+impl Store for Shared {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
+        self.store.get(key)
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Scan, StoreError>> {
+        self.store.scan(prefix)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, StoreError>> {
+        async move {
+            let _permit = self.permits.acquire().await.unwrap();
+            self.transactions.fetch_add(1, Ordering::SeqCst);
+            if self.refuses.swap(false, Ordering::SeqCst) {
+                return Err(StoreError::Full);
+            }
+            let outcome = self.store.txn(txn).await;
+            if self.loses_answers.swap(false, Ordering::SeqCst) { Err(StoreError::Busy) } else { outcome }
+        }
+        .boxed()
+    }
+
+    fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>> {
+        self.store.watch(prefix, after)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.store.close()
+    }
+}
+
+fn account() -> AccountId {
+    "123456789012".parse().unwrap()
+}
+
+fn event() -> Event {
+    let request_id = uuid::Builder::from_random_bytes(crate::bootstrap::random().unwrap()).into_uuid().to_string();
+    let (by, access_key_id, action) = ("test".to_owned(), String::new(), "test".to_owned());
+    Event { by, access_key_id, action, request_id, at: Timestamp::now() }
+}
+
+async fn engine(store: &Arc<Shared>) -> Arc<Engine> {
+    let store: Arc<dyn Store> = Arc::<Shared>::clone(store);
+    Arc::new(Engine::open(store, Limits::default(), UnknownPrincipals::default()).await.unwrap())
+}
+
+/// An engine of a store in which there is an account.
+async fn first_engine(store: &Arc<Shared>) -> Arc<Engine> {
+    let engine = engine(store).await;
+    let account = |view: &View| view.directory.create_account(account(), Partition::Aws, Timestamp::now()).unwrap().0;
+    let plan = |view: &View| Ok::<_, WriteError>(((), vec![Change::Directory(account(view))]));
+    engine.write(event(), plan).await.unwrap();
+    engine
+}
+
+#[derive(Debug)]
+enum Refused {
+    Exists,
+    Store,
+}
+
+impl From<WriteError> for Refused {
+    fn from(_: WriteError) -> Self {
+        Self::Store
+    }
+}
+
+/// Makes a user, as a request of a client would.
+async fn make(engine: &Engine, name: &str) -> Result<(), Refused> {
+    let plan = |view: &View| {
+        let new = NewUser { account: account(), path: "/", name, tags: &[], is_administrator: false };
+        let made = view.directory.create_user(&new, Timestamp::now(), &mut OsRandom).map_err(|_| Refused::Exists)?;
+        Ok(((), vec![Change::Directory(made.0)]))
+    };
+    engine.write(event(), plan).await
+}
+
+fn has(view: &View, name: &str) -> bool {
+    view.directory.user(account(), name).is_some()
+}
+
+fn spawn_make(engine: &Arc<Engine>, name: &str) -> tokio::task::JoinHandle<Result<(), Refused>> {
+    let (engine, name) = (Arc::clone(engine), name.to_owned());
+    tokio::spawn(async move { make(&engine, &name).await })
+}
+
+/// Waits until so many writes wait at the desk.
+async fn until_waiting(engine: &Engine, count: usize) {
+    while engine.shared.desk().waiting() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until a transaction was handed to the store.
+async fn until_under_way(engine: &Engine) {
+    while !engine.shared.desk().is_under_way() {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn until_known(engine: &Engine, name: &str) {
+    let mut known = engine.shared.known.subscribe();
+    while !has(&engine.view(), name) {
+        known.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn writes_that_wait_for_the_same_commit_are_stored_together_and_each_is_in_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engine = first_engine(&store).await;
+    store.hold_up().await;
+    let before = store.transactions.load(Ordering::SeqCst);
+    let first = spawn_make(&engine, "user-0");
+    until_under_way(&engine).await;
+    let others: Vec<_> = (1..=30).map(|number| spawn_make(&engine, &format!("user-{number}"))).collect();
+    until_waiting(&engine, 30).await;
+    assert!(!has(&engine.view(), "user-0"), "it is known before it is stored");
+    store.go_on();
+    first.await.unwrap().unwrap();
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert_eq!(store.transactions.load(Ordering::SeqCst) - before, 2);
+    assert!((0..=30).all(|number| has(&engine.view(), &format!("user-{number}"))));
+    let history = store.list(&Prefix::below(&Key::new("history").unwrap())).await.unwrap();
+    assert_eq!(history.items.len(), 32, "one of the account, one a user");
+}
+
+#[tokio::test]
+async fn nobody_is_answered_by_what_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engine = first_engine(&store).await;
+    store.hold_up().await;
+    store.refuses.store(true, Ordering::SeqCst);
+    let first = spawn_make(&engine, "user");
+    until_under_way(&engine).await;
+    // Planned on the first, it would be refused: there is such a user. But then the first is not stored.
+    let second = spawn_make(&engine, "user");
+    until_waiting(&engine, 1).await;
+    store.go_on();
+    assert!(matches!(first.await.unwrap(), Err(Refused::Store)));
+    second.await.unwrap().unwrap();
+    assert!(matches!(make(&engine, "user").await, Err(Refused::Exists)));
+    assert!(has(&engine.view(), "user"));
+}
+
+#[tokio::test]
+async fn a_refusal_that_rests_on_a_write_before_it_waits_for_that_to_be_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engine = first_engine(&store).await;
+    store.hold_up().await;
+    let first = spawn_make(&engine, "user");
+    until_under_way(&engine).await;
+    let second = spawn_make(&engine, "user");
+    until_waiting(&engine, 1).await;
+    assert!(!second.is_finished());
+    store.go_on();
+    first.await.unwrap().unwrap();
+    assert!(matches!(second.await.unwrap(), Err(Refused::Exists)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_servers_that_make_the_same_thing_one_is_refused_by_what_the_other_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engines = [first_engine(&store).await, engine(&store).await];
+    let (_stop, stopped) = watch::channel(false);
+    for engine in &engines {
+        let (engine, stopped) = (Arc::clone(engine), stopped.clone());
+        tokio::spawn(async move { engine.follow(stopped).await });
+    }
+    let tries = (0..100).flat_map(|number| {
+        engines.iter().map(move |engine| spawn_make(engine, &format!("user-{number}"))).collect::<Vec<_>>()
+    });
+    let outcomes: Vec<_> = join_all(tries).await.into_iter().map(Result::unwrap).collect();
+    let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(Refused::Exists))).count();
+    assert_eq!((made, refused), (100, 100));
+    // Each knows what the other stored, with the same unique ids.
+    make(&engines[0], "last").await.unwrap();
+    until_known(&engines[1], "last").await;
+    let ids = |engine: &Engine| -> BTreeSet<String> {
+        let view = engine.view_owned();
+        (0..100)
+            .map(|number| view.directory.user(account(), &format!("user-{number}")).unwrap().id.to_string())
+            .collect()
+    };
+    assert_eq!(ids(&engines[0]), ids(&engines[1]));
+    let reopened = engine(&store).await;
+    assert_eq!(ids(&engines[0]), ids(&reopened));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_answer_was_lost_is_known_as_soon_as_the_watch_brings_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engine = first_engine(&store).await;
+    store.loses_answers.store(true, Ordering::SeqCst);
+    assert!(matches!(make(&engine, "user").await, Err(Refused::Store)));
+    let (_stop, stopped) = watch::channel(false);
+    let following = Arc::clone(&engine);
+    tokio::spawn(async move { following.follow(stopped).await });
+    until_known(&engine, "user").await;
+    assert!(matches!(make(&engine, "user").await, Err(Refused::Exists)));
+    make(&engine, "another").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_fell_behind_what_the_store_keeps_reads_it_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let (ahead, behind) = (first_engine(&store).await, engine(&store).await);
+    make(&ahead, "user").await.unwrap();
+    store.store.compact(Revision(u64::MAX)).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let following = Arc::clone(&behind);
+    tokio::spawn(async move { following.follow(stopped).await });
+    until_known(&behind, "user").await;
+    make(&behind, "another").await.unwrap();
+}
