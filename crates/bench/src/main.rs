@@ -19,6 +19,8 @@ mod token_rows;
 mod webhook_rows;
 mod write_rows;
 
+use std::path::Path;
+
 use anyhow::Context as _;
 
 use crate::place::Place;
@@ -34,24 +36,43 @@ fn main() -> anyhow::Result<()> {
 async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut report = Report::create(&settings.out, settings.loaded())?;
     let folder = tempfile::Builder::new().prefix("doorward-bench.").tempdir_in(&settings.scratch)?;
-    say("core: resolve and authorize");
-    core_rows::measure(settings, &mut report)?;
-    say("an empty server: start, memory");
-    server_rows::empty(settings, &folder.path().join("empty"), &mut report).await?;
-    say("a server with 1,000 entries");
-    let small = Place::start(settings, &folder.path().join("small"), 1_000).await.context("the small server")?;
-    say(&format!("a server with {} entries", settings.entries));
-    let large =
-        Place::start(settings, &folder.path().join("large"), settings.entries).await.context("the large server")?;
-    server_rows::large(&small, &large, &mut report)?;
-    say("webhooks, beside nginx");
-    webhook_rows::measure(settings, &folder.path().join("nginx"), &small, &large, &mut report).await?;
-    say("writes and lists, beside fsync");
-    write_rows::measure(settings, folder.path(), &small, &large, &mut report).await?;
-    say("doorward token, beside aws eks get-token");
-    token_rows::measure(settings, &small, &mut report)?;
+    if settings.wants("core") {
+        say("core: resolve and authorize");
+        core_rows::measure(settings, &mut report)?;
+    }
+    if settings.wants("server") {
+        say("an empty server: start, memory");
+        server_rows::empty(settings, &folder.path().join("empty"), &mut report).await?;
+    }
+    if ["server", "webhook", "write", "cli"].iter().any(|part| settings.wants(part)) {
+        with_servers(settings, folder.path(), &mut report).await?;
+    }
     report.not_measured("revocation in the lab, webhook caches at zero", "1,000 of 1,000", "needs a kube-apiserver");
     report.print()?;
+    Ok(())
+}
+
+/// What is measured of servers with entries.
+async fn with_servers(settings: &Settings, folder: &Path, report: &mut Report) -> anyhow::Result<()> {
+    say("a server with 1,000 entries");
+    let small = Place::start(settings, &folder.join("small"), 1_000).await.context("the small server")?;
+    say(&format!("a server with {} entries", settings.entries));
+    let large = Place::start(settings, &folder.join("large"), settings.entries).await.context("the large server")?;
+    if settings.wants("server") {
+        server_rows::large(&small, &large, report)?;
+    }
+    if settings.wants("webhook") {
+        say("webhooks, beside nginx");
+        webhook_rows::measure(settings, &folder.join("nginx"), &small, &large, report).await?;
+    }
+    if settings.wants("write") {
+        say("writes and lists, beside fsync");
+        write_rows::measure(settings, folder, &small, &large, report).await?;
+    }
+    if settings.wants("cli") {
+        say("doorward token, beside aws eks get-token");
+        token_rows::measure(settings, &small, report)?;
+    }
     Ok(())
 }
 

@@ -76,7 +76,11 @@ impl Report {
     }
 
     /// A row of the table that has a target. `detail` says what it was made of.
+    /// None where `BENCH_ONLY` left its rounds out.
     pub(crate) fn row(&mut self, what: &str, target: Target, rounds: &Rounds, unit: &str, detail: String) {
+        if rounds.sorted.is_empty() {
+            return;
+        }
         let median = rounds.median();
         let (text, is_met) = match target {
             Target::AtLeast(limit) => (format!("≥ {}", short(limit)), median >= limit),

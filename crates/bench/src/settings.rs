@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) rounds: usize,
     /// Access entries of the large cluster.
     pub(crate) entries: usize,
+    /// What alone is measured, where somebody works on that: `webhook`, or `webhook/token, seen before`.
+    only: Option<String>,
     /// Connections of a webhook's load, each with one request under way.
     pub(crate) connections: usize,
     /// The core of whatever is measured.
@@ -46,6 +48,7 @@ impl Settings {
             round: Duration::from_secs_f64(seconds),
             rounds: number("BENCH_ROUNDS", 5)?,
             entries: number("BENCH_ENTRIES", 1_000_000)?,
+            only: std::env::var("BENCH_ONLY").ok().filter(|only| !only.is_empty()),
             connections: number("BENCH_CONNECTIONS", 16)?,
             server_core: number("BENCH_SERVER_CORE", 0)?,
             load_core: number("BENCH_LOAD_CORE", cores.saturating_sub(1))?,
@@ -55,6 +58,12 @@ impl Settings {
             scratch: out.parent().map(PathBuf::from).unwrap_or_default(),
             out,
         })
+    }
+
+    /// Whether something is to be measured: a part of the bench such as `webhook`, or one of its cases, such as
+    /// `webhook/token, seen before`.
+    pub(crate) fn wants(&self, what: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| what.starts_with(only.as_str()) || only.starts_with(what))
     }
 
     /// What the machine was doing when the run began: the load average of the last minute.

@@ -68,6 +68,7 @@ pub(crate) async fn measure(
             outcomes: Vec::new(),
         });
     }
+    cases.retain(|case| settings.wants(&format!("webhook/{}", case.name)));
     for round in 0..settings.rounds {
         for case in &mut cases {
             let outcome = case.round(settings, round, small, &nginx).await.with_context(|| case.name)?;

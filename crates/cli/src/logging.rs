@@ -3,8 +3,10 @@
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
+use doorward_server::LogWriter;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::talk::Talk;
@@ -49,12 +51,54 @@ impl Level {
     }
 }
 
-/// Starts logging. A second call changes nothing.
+/// Starts logging of a command that answers and ends. A second call changes nothing.
 pub(crate) fn start(format: LogFormat, level: Level) {
+    start_to(std::io::stderr, format, level);
+}
+
+/// Starts logging of the server, which waits for no line to be written. The lines are complete once what this gives is
+/// dropped.
+pub(crate) fn start_server(format: LogFormat, level: Level) -> ServerLog {
+    match LogWriter::start(std::io::stderr()) {
+        Ok(writer) => {
+            let lines = writer.clone();
+            start_to(move || lines.clone(), format, level);
+            ServerLog(Some(writer))
+        }
+        Err(error) => {
+            start(format, level);
+            tracing::warn!(%error, "no thread for the log: each line is waited for");
+            ServerLog(None)
+        }
+    }
+}
+
+/// The server's log, complete once this is dropped.
+pub(crate) struct ServerLog(Option<LogWriter>);
+
+impl ServerLog {
+    /// Completes the log.
+    pub(crate) fn close(&self) {
+        if let Some(writer) = &self.0 {
+            writer.close();
+        }
+    }
+}
+
+impl Drop for ServerLog {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn start_to<W>(writer: W, format: LogFormat, level: Level)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level.0));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_span_events(FmtSpan::NONE)
         .with_ansi(
             std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorward_identity::Verifier;
+use doorward_identity::{LocalProvider, Verifier};
 use doorward_server::webhook::{Prover, Refused, answer_subject_access_review, answer_token_review};
 use futures::executor::block_on;
 use serde_json::Value;
@@ -13,8 +13,8 @@ use crate::{Outcome, assert_is_a_message};
 /// The answer to a TokenReview is one of its version; whoever is authenticated is the one who has a key; a refusal
 /// shows nothing of the token; nothing is the server's fault.
 pub fn token_review(data: &[u8]) -> Outcome {
-    let (verifier, sessions) = (Verifier::Local(hosts()), sessions());
-    let prover = Prover { verifier: &verifier, sessions: &sessions, now: now() };
+    let verifier = Verifier::Local(Box::new(LocalProvider::new(hosts(), Arc::new(sessions()))));
+    let prover = Prover { verifier: &verifier, now: now() };
     let view = || Arc::new(WORLD.view.clone());
     let answered = match block_on(answer_token_review(view, &cluster(), data, &prover)) {
         Ok(answered) => answered,

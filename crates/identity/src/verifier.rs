@@ -7,38 +7,31 @@ use jiff::Timestamp;
 
 use crate::aws::{AwsProvider, IdentityError};
 use crate::directory::Directory;
-use crate::hosts::StsHosts;
+use crate::local::LocalProvider;
 use crate::node;
-use crate::session::SessionKey;
-use crate::token::{decode, verify_local};
 
 /// Who proves tokens.
 pub enum Verifier {
-    /// The local directory, in process and at once. Tokens may have been signed for these addresses.
-    Local(StsHosts),
+    /// The local directory, in process and at once.
+    Local(Box<LocalProvider>),
     /// AWS.
     Aws(Box<AwsProvider>),
 }
 
 impl Verifier {
-    /// Who signed `token` for `cluster_name`. `directory` and `sessions` are those of the local provider; AWS's asks
-    /// neither.
+    /// Who signed `token` for `cluster_name`. `directory` is the local provider's; AWS's does not ask it.
     ///
     /// # Errors
     /// [`IdentityError`]; of the local provider always [`IdentityError::Token`].
     pub async fn verify(
         &self,
         directory: &Directory,
-        sessions: &SessionKey,
         cluster_name: &str,
         token: &str,
         now: Timestamp,
     ) -> Result<Arc<Principal>, IdentityError> {
         match self {
-            Self::Local(hosts) => {
-                let token = decode(token, hosts, now)?;
-                Ok(Arc::new(verify_local(directory, sessions, &token, cluster_name, now)?))
-            }
+            Self::Local(local) => Ok(local.verify(directory, cluster_name, token, now)?),
             Self::Aws(aws) => aws.verify(cluster_name, token, now).await,
         }
     }

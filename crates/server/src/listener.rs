@@ -7,21 +7,24 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Request, Response};
+use doorward_cluster::pki::client_of;
+use doorward_core::cluster_name::ClusterName;
+use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
-use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::ServerError;
@@ -32,10 +35,10 @@ const MAX_CONNECTIONS: u32 = 4096;
 /// How long clients are waited for.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
-    /// Until TLS is finished, and until the headers of a request are there.
+    /// Until TLS is finished, and until the headers of a request are there: of the first, and in HTTP/1 of each.
     headers: Duration,
-    /// Between two requests of a connection. HTTP/1 has `headers` for that already; an API server keeps its one HTTP/2
-    /// connection for 90 seconds, and is let to close it first.
+    /// Between two requests of a connection in HTTP/2. An API server keeps its one connection for 90 seconds, and is let
+    /// to close it first.
     idle: Duration,
 }
 
@@ -63,8 +66,9 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Peer {
     /// Its address.
     pub address: SocketAddr,
-    /// The certificate that it showed and that was verified.
-    pub certificate: Option<CertificateDer<'static>>,
+    /// The cluster whose API server it is, by the certificate that it showed and that was verified. Read once for a
+    /// connection: to take a certificate apart costs more than most decisions.
+    pub client: Option<ClusterName>,
 }
 
 /// Takes an address.
@@ -126,13 +130,13 @@ async fn connection<H: Handler>(
     // Answers are small and complete: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return http(stream, Peer { address, certificate: None }, handler, stop, PATIENCE).await;
+        return http(stream, Peer { address, client: None }, handler, stop, PATIENCE).await;
     };
     match tokio::time::timeout(PATIENCE.headers, TlsAcceptor::from(tls.load_full()).accept(stream)).await {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let certificate = shown.map(|certificate| certificate.clone().into_owned());
-            http(stream, Peer { address, certificate }, handler, stop, PATIENCE).await;
+            let client = shown.and_then(|certificate| client_of(certificate));
+            http(stream, Peer { address, client }, handler, stop, PATIENCE).await;
         }
         Ok(Err(error)) => tracing::info!(%address, %error, "a client was refused by TLS"),
         Err(_) => tracing::info!(%address, "a client did not finish TLS in time"),
@@ -146,22 +150,27 @@ where
 {
     let peer = Arc::new(peer);
     let address = peer.address;
-    let (running, requests) = watch::channel(0);
-    let running = Arc::new(running);
-    let service = service_fn(move |request| {
-        let (handler, peer, running) = (Arc::clone(&handler), Arc::clone(&peer), Running::new(&running));
-        async move {
-            let _running = running;
-            Ok::<_, std::convert::Infallible>(handler.handle(request, peer).await)
+    let activity = Arc::new(Activity::new(patience));
+    let service = service_fn({
+        let activity = Arc::clone(&activity);
+        move |request: Request<Incoming>| {
+            let (handler, peer) = (Arc::clone(&handler), Arc::clone(&peer));
+            let running = Running::new(&activity, request.version());
+            async move {
+                let _running = running;
+                Ok::<_, std::convert::Infallible>(handler.handle(request, peer).await)
+            }
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience.headers).max_buf_size(64 * 1024);
+    // Hyper's own limit for headers would set a timer for each request; `Activity` bounds the same with one.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(64 * 1024);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
-        () = close(requests, &mut stop, patience) => {
+        () = close(&activity, &mut stop) => {
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(DRAIN_TIMEOUT, connection).await.unwrap_or(Ok(()))
         }
@@ -171,39 +180,73 @@ where
     }
 }
 
-/// Counts a request of a connection while it is being answered.
-struct Running(Arc<watch::Sender<u32>>);
+/// What a connection is doing, and until when it may do nothing.
+///
+/// Two numbers that requests write and one timer reads now and then. To set a timer for each request, and to wake
+/// whoever watches, would cost more than most decisions.
+struct Activity {
+    began: Instant,
+    patience: Patience,
+    /// Requests that are being answered.
+    running: AtomicU32,
+    /// Milliseconds after it began: until then it may stay although nothing is being answered.
+    quiet_until: AtomicU64,
+}
+
+impl Activity {
+    fn new(patience: Patience) -> Self {
+        let quiet_until = AtomicU64::new(millis(patience.headers));
+        Self { began: Instant::now(), patience, running: AtomicU32::new(0), quiet_until }
+    }
+
+    /// Returns when nothing was asked for too long: no headers were finished since it began, or since the last answer.
+    async fn quiet_for_too_long(&self) {
+        // Requests that come change how long it may be quiet, and wake nobody: so it is looked at in between.
+        let look = self.patience.headers.min(self.patience.idle);
+        loop {
+            let left = self.quiet_until.load(Ordering::Acquire).saturating_sub(millis(self.began.elapsed()));
+            let is_quiet = self.running.load(Ordering::Acquire) == 0;
+            if is_quiet && left == 0 {
+                return;
+            }
+            let wait = if is_quiet { Duration::from_millis(left).min(look) } else { look };
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A request of a connection while it is being answered.
+struct Running {
+    activity: Arc<Activity>,
+    /// How long the connection may be quiet after it.
+    patience: Duration,
+}
 
 impl Running {
-    fn new(running: &Arc<watch::Sender<u32>>) -> Self {
-        running.send_modify(|running| *running += 1);
-        Self(Arc::clone(running))
+    fn new(activity: &Arc<Activity>, version: Version) -> Self {
+        activity.running.fetch_add(1, Ordering::AcqRel);
+        let Patience { headers, idle } = activity.patience;
+        let patience = if version == Version::HTTP_2 { idle } else { headers };
+        Self { activity: Arc::clone(activity), patience }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.send_modify(|running| *running -= 1);
+        let quiet_until = millis(self.activity.began.elapsed() + self.patience);
+        self.activity.quiet_until.store(quiet_until, Ordering::Release);
+        self.activity.running.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// Returns when a connection is to be closed: nothing was asked for too long, or the server stops. Hyper's own limit
-/// begins with the first byte of an HTTP/1 request, and does not bound a client that sends none, or speaks HTTP/2.
-async fn close(mut requests: watch::Receiver<u32>, stop: &mut watch::Receiver<bool>, patience: Patience) {
-    let idle = async {
-        let mut limit = patience.headers;
-        while requests.wait_for(|&running| running == 0).await.is_ok() {
-            match tokio::time::timeout(limit, requests.changed()).await {
-                Ok(Ok(())) => limit = patience.idle,
-                // Nothing asks any more, as the connection itself has ended.
-                Ok(Err(_)) => break,
-                Err(_) => return,
-            }
-        }
-        std::future::pending().await
-    };
+/// Returns when a connection is to be closed: nothing was asked for too long, or the server stops.
+async fn close(activity: &Activity, stop: &mut watch::Receiver<bool>) {
     tokio::select! {
-        () = idle => {}
+        () = activity.quiet_for_too_long() => {}
         _ = stop.wait_for(|&stop| stop) => {}
     }
 }
@@ -228,7 +271,7 @@ mod tests {
     }
 
     fn peer() -> Peer {
-        Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None }
+        Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), client: None }
     }
 
     /// What a connection that sent `bytes` hears, and after how long it is closed. Time does not pass by itself here.
@@ -236,7 +279,7 @@ mod tests {
         let (mut client, stream) = tokio::io::duplex(64 * 1024);
         let (_never, stop) = watch::channel(false);
         tokio::spawn(http(stream, peer(), Arc::new(Slow(answers_after)), stop, PATIENCE));
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         client.write_all(bytes).await.unwrap();
         let mut heard = Vec::new();
         client.read_to_end(&mut heard).await.unwrap();

@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use crate::log_writer::LOST;
+
 type Outcome = [(&'static str, &'static str); 1];
 
 /// An endpoint and an outcome.
@@ -40,6 +42,7 @@ impl Default for Metrics {
             "Calls to STS of AWS, by the region of its endpoint (or local) and by outcome; what the budget or a breaker stopped counts, too",
             Family::clone(&sts_calls),
         );
+        registry.register("log_lines_lost", "Lines of the log that could not be written", LOST.clone());
         Self { registry, authentications, authorizations, api_calls, sts_calls }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use doorward_core::partition::Partition;
-use doorward_identity::Verifier;
 use doorward_identity::aws::AwsProvider;
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
+use doorward_identity::{LocalProvider, SessionKey, Verifier};
 use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -69,17 +69,16 @@ pub async fn run(
     let sessions = Arc::new(session_key(&config.data_dir)?);
     let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
     let metrics = Arc::<Metrics>::default();
-    let verifier = Arc::new(verifier(&config, &metrics)?);
+    let verifier = Arc::new(verifier(&config, &sessions, &metrics)?);
 
     let api_handler = Arc::new(Api {
         engine: Arc::clone(&engine),
-        sessions: Arc::clone(&sessions),
+        sessions,
         metrics: Arc::clone(&metrics),
         bodies: BodyReader::new(api::MAX_BODY),
     });
     let webhook_handler = Arc::new(Webhooks {
         engine: Arc::clone(&engine),
-        sessions,
         verifier: Arc::clone(&verifier),
         client_auth: config.client_auth,
         metrics: Arc::clone(&metrics),
@@ -113,9 +112,9 @@ fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {
 }
 
 /// Who proves tokens.
-fn verifier(config: &Config, metrics: &Arc<Metrics>) -> Result<Verifier, ServerError> {
+fn verifier(config: &Config, sessions: &Arc<SessionKey>, metrics: &Arc<Metrics>) -> Result<Verifier, ServerError> {
     let IdentityProvider::Aws { config: aws, credentials } = &config.identity else {
-        return Ok(Verifier::Local(sts_hosts(config)));
+        return Ok(Verifier::Local(Box::new(LocalProvider::new(sts_hosts(config), Arc::clone(sessions)))));
     };
     let metrics = Arc::clone(metrics);
     let aws = AwsProvider::new(aws.as_ref().clone(), Arc::clone(credentials))?;

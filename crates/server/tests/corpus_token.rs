@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use common::{Server, config};
 use doorward_core::partition::Partition;
+use doorward_identity::Verifier;
 use doorward_identity::aws::{AwsConfig, AwsProvider, Reply, StaticCredentials, Transport, TransportError};
-use doorward_identity::{SessionKey, Verifier};
 use doorward_server::body::BodyReader;
 use doorward_server::engine::Engine;
 use doorward_server::listener::{bind, serve};
@@ -147,7 +147,6 @@ impl Fate {
         let verifier = Arc::new(Verifier::Aws(Box::new(provider)));
         let webhooks = Webhooks {
             engine: Arc::clone(engine),
-            sessions: Arc::new(SessionKey::from_bytes([1; 32])),
             verifier: Arc::clone(&verifier),
             client_auth: ClientAuth::Off,
             metrics: Arc::clone(&metrics),

@@ -67,6 +67,17 @@ impl<'a> CanonicalRequest<'a> {
         Ok(Self { request, signed_headers, query })
     }
 
+    /// As [`CanonicalRequest::new`], for whoever has the canonical query already: names and values encoded as
+    /// [`query::encode`] does it, sorted, without `X-Amz-Signature`. The query of `request` is not looked at.
+    #[must_use]
+    pub fn with_canonical_query(request: &'a Request<'a>, signed_headers: &'a SignedHeaders, query: String) -> Self {
+        Self { request, signed_headers, query }
+    }
+
+    pub(crate) fn request(&self) -> &'a Request<'a> {
+        self.request
+    }
+
     /// The bytes that are hashed: method, path, query, headers, their names, and the hash of the body.
     #[must_use]
     pub fn bytes(&self, path: PathForm) -> Vec<u8> {
@@ -74,7 +85,7 @@ impl<'a> CanonicalRequest<'a> {
     }
 
     pub(crate) fn bytes_with_host(&self, path: PathForm, host: HostForm) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(512);
+        let mut bytes = Vec::with_capacity(512 + self.query.len());
         bytes.extend_from_slice(self.request.method.as_bytes());
         bytes.push(b'\n');
         bytes.extend_from_slice(canonical_path(self.request.path, path).as_bytes());

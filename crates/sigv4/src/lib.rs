@@ -37,7 +37,7 @@ pub use sign::{Credentials, SignatureHeaders, presign, sign_headers};
 pub use signed_headers::SignedHeaders;
 pub use signing_key::{SecretKey, SigningKey, string_to_sign};
 pub use timestamp::{format_timestamp, parse_timestamp};
-pub use verify::Window;
+pub use verify::{Window, signature_holds};
 
 /// The only algorithm spoken here. `AWS4-ECDSA-P256-SHA256` (SigV4A) is used by multi-region S3, not by EKS, STS or IAM.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -89,16 +89,19 @@ pub(crate) fn canonical<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> 
     canonical
 }
 
-/// Appends `text`, percent-encoding the bytes that `keep` does not accept.
+/// Appends `text`, percent-encoding the bytes that `keep` does not accept; it accepts ASCII alone. Bytes that are kept
+/// are appended in runs: a session token is hundreds of them with a few escapes between.
 pub(crate) fn encode_into(encoded: &mut String, text: &str, keep: impl Fn(u8) -> bool) {
-    for byte in text.bytes() {
-        if keep(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push(upper_hex(byte >> 4));
-            encoded.push(upper_hex(byte & 0x0f));
-        }
+    let mut rest = text.as_bytes();
+    loop {
+        let (run, after) = rest.split_at(rest.iter().position(|byte| !keep(*byte)).unwrap_or(rest.len()));
+        // Only ASCII is kept.
+        encoded.push_str(std::str::from_utf8(run).unwrap_or_default());
+        let Some((byte, after)) = after.split_first() else { return };
+        encoded.push('%');
+        encoded.push(upper_hex(byte >> 4));
+        encoded.push(upper_hex(byte & 0x0f));
+        rest = after;
     }
 }
 

@@ -9,6 +9,7 @@ mod variables;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args as _;
 use doorward_server::Addresses;
@@ -31,7 +32,7 @@ use crate::talk::Talk;
 pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliError> {
     let environment = Environment::of_process();
     let Settings { config, log_format } = Settings::resolve(args, &environment)?;
-    logging::start(log_format, Level::of_server(talk));
+    let log = Arc::new(logging::start_server(log_format, Level::of_server(talk)));
     for warning in variables::warnings(&environment, &own_variables()) {
         tracing::warn!("{warning}");
     }
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliErro
     // Before anything is started, so that no signal is lost.
     let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (mut terminate, mut interrupt) = (terminate.map_err(CliError::Runtime)?, interrupt.map_err(CliError::Runtime)?);
+    let last_words = Arc::clone(&log);
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -53,9 +55,14 @@ pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliErro
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        last_words.close();
         std::process::exit(130);
     });
-    doorward_server::run(config, stopped, |addresses| started(addresses, &data_dir, log_format, talk)).await?;
+    let ended =
+        doorward_server::run(config, stopped, |addresses| started(addresses, &data_dir, log_format, talk)).await;
+    // Before the error, which is the last line.
+    log.close();
+    ended?;
     Ok(ExitCode::SUCCESS)
 }
 

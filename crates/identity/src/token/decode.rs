@@ -153,27 +153,31 @@ fn expect(value: Option<Value>, name: &'static str, expected: &str) -> Result<()
 }
 
 /// Visible ASCII after decoding. Bare are only bytes that mean themselves in every reading of a query; a bare `+` is a
-/// space to some and a plus to others, a bare `;` was a separator once.
+/// space to some and a plus to others, a bare `;` was a separator once. What is bare is copied in runs: a session token
+/// is hundreds of letters with a few escapes between.
 fn decode_value(raw: &str) -> Result<Value, TokenError> {
     let mut decoded = Zeroizing::new(String::with_capacity(raw.len()));
-    let mut bytes = raw.bytes();
-    while let Some(byte) = bytes.next() {
-        let byte = match byte {
-            b'%' => {
-                let high = bytes.next().and_then(hex_digit).ok_or(TokenError::Query)?;
-                let low = bytes.next().and_then(hex_digit).ok_or(TokenError::Query)?;
-                high * 16 + low
-            }
-            b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'=' => byte,
-            _ if byte.is_ascii_alphanumeric() => byte,
-            _ => return Err(TokenError::Query),
+    let mut rest = raw;
+    loop {
+        let (run, after) = rest.split_at(rest.bytes().position(|byte| !is_bare(byte)).unwrap_or(rest.len()));
+        decoded.push_str(run);
+        let Some(escape) = after.as_bytes().first_chunk::<3>() else {
+            return if after.is_empty() { Ok(decoded) } else { Err(TokenError::Query) };
         };
+        let [b'%', high, low] = *escape else { return Err(TokenError::Query) };
+        let (high, low) = (hex_digit(high).ok_or(TokenError::Query)?, hex_digit(low).ok_or(TokenError::Query)?);
+        let byte = high * 16 + low;
         if !byte.is_ascii_graphic() {
             return Err(TokenError::Query);
         }
         decoded.push(char::from(byte));
+        rest = after.get(3..).unwrap_or_default();
     }
-    Ok(decoded)
+}
+
+/// Whether a byte may stand for itself.
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'=')
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use doorward_core::authorize::Grant;
 use doorward_core::cluster_name::ClusterName;
 use http::StatusCode;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::authenticate::{Authentication, Prover, authenticate};
 use super::authorize::authorize;
-use super::subject_access_review::{SubjectAccessReview, SubjectAccessReviewAnswer};
+use super::subject_access_review::SubjectAccessReview;
 use super::token_review::{TokenReview, TokenReviewAnswer};
 use crate::view::View;
 
@@ -21,7 +22,7 @@ pub type Refused = (StatusCode, String);
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// The review with its status, in JSON.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// What it is counted as; from a closed list.
     pub outcome: &'static str,
 }
@@ -37,12 +38,14 @@ pub async fn answer_token_review(
     body: &[u8],
     prover: &Prover<'_>,
 ) -> Result<Answered, Refused> {
-    let review: TokenReview = parse(body)?;
+    let review: TokenReview<'_> = parse(body)?;
     expect_kind(&review.kind, "TokenReview", &review.api_version, "authentication.k8s.io")?;
     match authenticate(view, name, &review.spec, prover).await {
         Authentication::Answer(status, outcome) => {
             let answer = TokenReviewAnswer { api_version: &review.api_version, kind: "TokenReview", status };
-            Ok(Answered { body: to_json(&answer)?, outcome })
+            let mut body = Vec::with_capacity(ROOM);
+            write_json(&mut body, &answer)?;
+            Ok(Answered { body: body.into(), outcome })
         }
         // Without `Retry-After`: with it client-go itself sends the call again up to ten times, in each of the attempts
         // that kube-apiserver makes anyway.
@@ -57,15 +60,49 @@ pub async fn answer_token_review(
 /// # Errors
 /// 400 for a body that is no SubjectAccessReview, 404 for an unknown cluster.
 pub fn answer_subject_access_review(view: &View, name: &ClusterName, body: &[u8]) -> Result<Answered, Refused> {
-    let review: SubjectAccessReview = parse(body)?;
+    let review: SubjectAccessReview<'_> = parse(body)?;
     expect_kind(&review.kind, "SubjectAccessReview", &review.api_version, "authorization.k8s.io")?;
     let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
-    let (status, outcome) = authorize(cluster, &review.spec);
-    let answer = SubjectAccessReviewAnswer { api_version: &review.api_version, kind: "SubjectAccessReview", status };
-    Ok(Answered { body: to_json(&answer)?, outcome })
+    let (grant, outcome) = authorize(cluster, &review.spec);
+    Ok(Answered { body: access_review_answer(&review.api_version, grant.as_ref())?, outcome })
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
+/// The constant parts of an answer about access; `$version` is the API's.
+macro_rules! access_review_head {
+    ($version:literal) => {
+        concat!(
+            r#"{"apiVersion":"authorization.k8s.io/"#,
+            $version,
+            r#"","kind":"SubjectAccessReview","status":{"allowed":"#
+        )
+    };
+}
+
+/// Nearly the same bytes each time, so they are not put together from values: what no policy allows, which is most of
+/// what is asked, is answered with a constant. The reason of a refusal is left out, because kubectl shows it, and EKS
+/// says nothing there.
+fn access_review_answer(api_version: &str, grant: Option<&Grant<'_>>) -> Result<Bytes, Refused> {
+    let is_v1 = api_version.ends_with("/v1");
+    let Some(grant) = grant else {
+        return Ok(Bytes::from_static(if is_v1 {
+            concat!(access_review_head!("v1"), "false}}").as_bytes()
+        } else {
+            concat!(access_review_head!("v1beta1"), "false}}").as_bytes()
+        }));
+    };
+    let mut body = Vec::with_capacity(ROOM);
+    let head = if is_v1 { access_review_head!("v1") } else { access_review_head!("v1beta1") };
+    body.extend_from_slice(head.as_bytes());
+    body.extend_from_slice(br#"true,"reason":"#);
+    write_json(&mut body, &format_args!("{grant}"))?;
+    body.extend_from_slice(b"}}");
+    Ok(body.into())
+}
+
+/// Bytes that an answer hardly ever exceeds: a buffer that grows is copied each time.
+const ROOM: usize = 1_024;
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
     // As text, because the reader does not look into values that it passes over.
     let body = std::str::from_utf8(body)
         .map_err(|_| (StatusCode::BAD_REQUEST, "the body is not a review in JSON: it is not UTF-8".to_owned()))?;
@@ -88,8 +125,8 @@ fn no_cluster(name: &ClusterName) -> Refused {
     (StatusCode::NOT_FOUND, format!("no cluster is registered under the name {name}"))
 }
 
-fn to_json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refused> {
-    serde_json::to_vec(answer).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+fn write_json<T: Serialize>(body: &mut Vec<u8>, part: &T) -> Result<(), Refused> {
+    serde_json::to_writer(body, part).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 #[cfg(test)]

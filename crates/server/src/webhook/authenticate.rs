@@ -6,8 +6,8 @@ use doorward_core::cluster_name::ClusterName;
 use doorward_core::principal::Principal;
 use doorward_core::resolve::{Refusal, Resolved, resolve};
 use doorward_core::username::RenderError;
+use doorward_identity::Verifier;
 use doorward_identity::aws::IdentityError;
-use doorward_identity::{SessionKey, Verifier};
 use jiff::Timestamp;
 
 use super::token_review::{TokenReviewSpec, TokenReviewStatus};
@@ -17,16 +17,14 @@ use crate::view::{ClusterView, View};
 pub struct Prover<'a> {
     /// Who proves them.
     pub verifier: &'a Verifier,
-    /// Opens session tokens of the local directory.
-    pub sessions: &'a SessionKey,
     /// The time now.
     pub now: Timestamp,
 }
 
 /// How a token fared.
-pub(super) enum Authentication {
+pub(super) enum Authentication<'a> {
     /// It is decided, for better or worse, and counted as this.
-    Answer(TokenReviewStatus, &'static str),
+    Answer(TokenReviewStatus<'a>, &'static str),
     /// Nothing can be said yet, for want of calls.
     Throttled(String),
     /// Nothing can be said yet: STS or aws-auth would decide, and is not known.
@@ -39,18 +37,18 @@ pub(super) enum Authentication {
 const API_SERVER_AUDIENCES: [&str; 3] =
     ["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes.default.svc"];
 
-pub(super) async fn authenticate(
+pub(super) async fn authenticate<'a>(
     view: impl Fn() -> Arc<View> + Sync,
     name: &ClusterName,
-    spec: &TokenReviewSpec,
+    spec: &'a TokenReviewSpec<'_>,
     prover: &Prover<'_>,
-) -> Authentication {
-    let Prover { verifier, sessions, now } = *prover;
+) -> Authentication<'a> {
+    let Prover { verifier, now } = *prover;
     let before = view();
     if before.cluster(name.as_str()).is_none() {
         return Authentication::NoCluster;
     }
-    let caller = match verifier.verify(&before.directory, sessions, name.as_str(), &spec.token, now).await {
+    let caller = match verifier.verify(&before.directory, name.as_str(), &spec.token, now).await {
         Ok(caller) => caller,
         Err(error) => return not_verified(name, error),
     };
@@ -70,7 +68,7 @@ pub(super) async fn authenticate(
     decided(prover, cluster, spec, &caller, resolve(&cluster.world, &caller)).await
 }
 
-fn not_verified(name: &ClusterName, error: IdentityError) -> Authentication {
+fn not_verified<'a>(name: &ClusterName, error: IdentityError) -> Authentication<'a> {
     let (reason, message) = (error.reason(), error.to_string());
     match error {
         IdentityError::Throttled(_) | IdentityError::Undecided(_) => {
@@ -85,13 +83,13 @@ fn not_verified(name: &ClusterName, error: IdentityError) -> Authentication {
     }
 }
 
-async fn decided(
+async fn decided<'a>(
     prover: &Prover<'_>,
     cluster: &ClusterView,
-    spec: &TokenReviewSpec,
+    spec: &'a TokenReviewSpec<'_>,
     caller: &Principal,
     outcome: Result<Resolved, Refusal>,
-) -> Authentication {
+) -> Authentication<'a> {
     let name = &cluster.record.name;
     match outcome {
         Ok(Resolved { identity, source }) => {
@@ -102,8 +100,8 @@ async fn decided(
                 username = identity.username, groups = ?identity.groups, by = %source, "access granted"
             );
             // An empty list means the API server's own audience.
-            let is_known = |audience: &&String| API_SERVER_AUDIENCES.contains(&audience.as_str());
-            let audiences = spec.audiences.iter().filter(is_known).cloned().collect();
+            let is_known = |audience: &&str| API_SERVER_AUDIENCES.contains(audience);
+            let audiences = spec.audiences.iter().map(|audience| &**audience).filter(is_known).collect();
             let status = TokenReviewStatus {
                 authenticated: true,
                 user: Some(identity.into()),

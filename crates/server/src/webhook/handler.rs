@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use doorward_core::cluster_name::ClusterName;
 use doorward_identity::Verifier;
-use doorward_identity::session::SessionKey;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -14,7 +13,6 @@ use jiff::Timestamp;
 
 use super::answer::{Refused, answer_subject_access_review, answer_token_review};
 use super::authenticate::Prover;
-use super::client::is_api_server_of;
 use crate::body::{BodyError, BodyReader};
 use crate::engine::Engine;
 use crate::listener::{Handler, Peer};
@@ -38,8 +36,6 @@ pub enum ClientAuth {
 pub struct Webhooks {
     /// What is known.
     pub engine: Arc<Engine>,
-    /// Opens session tokens.
-    pub sessions: Arc<SessionKey>,
     /// Who proves tokens.
     pub verifier: Arc<Verifier>,
     /// Whether client certificates are asked for.
@@ -64,18 +60,19 @@ impl Handler for Webhooks {
             Ok(body) => respond(StatusCode::OK, body, "application/json"),
             Err((status, message)) => {
                 tracing::info!(peer = %peer.address, status = status.as_u16(), message, "a webhook call was refused");
-                respond(status, message.into_bytes(), "text/plain; charset=utf-8")
+                respond(status, message.into(), "text/plain; charset=utf-8")
             }
         }
     }
 }
 
 impl Webhooks {
-    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Result<Vec<u8>, Refused> {
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Result<Bytes, Refused> {
         let (name, hook) = route(request.uri().path()).ok_or_else(|| {
             refuse(StatusCode::NOT_FOUND, "expected /clusters/NAME/authenticate or /clusters/NAME/authorize")
         })?;
-        if self.client_auth == ClientAuth::Required && !is_api_server_of(peer, name.as_str()) {
+        // So that one cluster's API server cannot ask about another cluster.
+        if self.client_auth == ClientAuth::Required && peer.client.as_ref() != Some(&name) {
             let message = format!("the client certificate is not that of the API server of cluster {name}");
             return Err((StatusCode::FORBIDDEN, message));
         }
@@ -92,8 +89,8 @@ impl Webhooks {
         }
     }
 
-    async fn authenticate(&self, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
-        let prover = Prover { verifier: &self.verifier, sessions: &self.sessions, now: (self.clock)() };
+    async fn authenticate(&self, name: &ClusterName, body: &[u8]) -> Result<Bytes, Refused> {
+        let prover = Prover { verifier: &self.verifier, now: (self.clock)() };
         let answered = answer_token_review(|| self.engine.view_owned(), name, body, &prover).await;
         match &answered {
             Ok(answer) => self.metrics.authentication(answer.outcome),
@@ -104,7 +101,7 @@ impl Webhooks {
         answered.map(|answer| answer.body)
     }
 
-    fn authorize(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Vec<u8>, Refused> {
+    fn authorize(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Bytes, Refused> {
         let answer = answer_subject_access_review(view, name, body)?;
         self.metrics.authorization(answer.outcome);
         Ok(answer.body)
@@ -140,8 +137,8 @@ fn refuse(status: StatusCode, message: &str) -> Refused {
     (status, message.to_owned())
 }
 
-fn respond(status: StatusCode, body: Vec<u8>, content_type: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn respond(status: StatusCode, body: Bytes, content_type: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -6,9 +6,9 @@
 mod answer;
 mod authenticate;
 mod authorize;
-mod client;
 mod handler;
 mod subject_access_review;
+mod text;
 mod token_review;
 
 pub use answer::{Answered, Refused, answer_subject_access_review, answer_token_review};

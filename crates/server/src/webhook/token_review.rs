@@ -3,23 +3,28 @@
 use std::collections::BTreeMap;
 
 use doorward_core::resolve::KubernetesIdentity;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::text::Text;
 
 /// What kube-apiserver asks.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TokenReview {
-    pub(super) api_version: String,
-    pub(super) kind: String,
-    pub(super) spec: TokenReviewSpec,
+pub(super) struct TokenReview<'a> {
+    #[serde(borrow)]
+    pub(super) api_version: Text<'a>,
+    #[serde(borrow)]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) spec: TokenReviewSpec<'a>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct TokenReviewSpec {
-    #[serde(default)]
-    pub(super) token: String,
-    #[serde(default)]
-    pub(super) audiences: Vec<String>,
+pub(super) struct TokenReviewSpec<'a> {
+    #[serde(borrow, default)]
+    pub(super) token: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) audiences: Vec<Text<'a>>,
 }
 
 /// What it is answered.
@@ -28,16 +33,16 @@ pub(super) struct TokenReviewSpec {
 pub(super) struct TokenReviewAnswer<'a> {
     pub(super) api_version: &'a str,
     pub(super) kind: &'static str,
-    pub(super) status: TokenReviewStatus,
+    pub(super) status: TokenReviewStatus<'a>,
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct TokenReviewStatus {
+pub(super) struct TokenReviewStatus<'a> {
     pub(super) authenticated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<UserInfo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) audiences: Vec<String>,
+    pub(super) audiences: Vec<&'a str>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) error: String,
 }
@@ -47,16 +52,18 @@ pub(super) struct UserInfo {
     username: String,
     uid: String,
     groups: Vec<String>,
-    extra: BTreeMap<&'static str, [String; 1]>,
+    #[serde(serialize_with = "as_lists")]
+    extra: BTreeMap<&'static str, String>,
+}
+
+/// Each value as a list of one.
+fn as_lists<S: Serializer>(extra: &BTreeMap<&'static str, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(extra.iter().map(|(key, value)| (key, [value])))
 }
 
 impl From<KubernetesIdentity> for UserInfo {
     fn from(identity: KubernetesIdentity) -> Self {
-        Self {
-            username: identity.username,
-            uid: identity.uid,
-            groups: identity.groups,
-            extra: identity.extra.into_iter().map(|(key, value)| (key, [value])).collect(),
-        }
+        let KubernetesIdentity { username, uid, groups, extra } = identity;
+        Self { username, uid, groups, extra }
     }
 }
