@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::rbac::Attributes;
+use crate::short_text::ShortText;
 
 /// Where an association counts. Namespaces are never an empty list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub enum AccessScope {
     /// Everywhere, cluster-wide requests and paths included.
     Cluster,
     /// Only for requests in these namespaces.
-    Namespaces(Vec<NamespacePattern>),
+    Namespaces(Box<[NamespacePattern]>),
 }
 
 impl AccessScope {
@@ -38,7 +39,7 @@ impl AccessScope {
                         patterns.push(pattern);
                     }
                 }
-                Ok(Self::Namespaces(patterns))
+                Ok(Self::Namespaces(patterns.into()))
             }
             other => Err(AccessScopeError::Type(crate::arn::printable(other))),
         }
@@ -74,7 +75,7 @@ impl AccessScope {
 
 /// A namespace's name, or a pattern in which `*` stands for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NamespacePattern(Box<str>);
+pub struct NamespacePattern(ShortText);
 
 impl NamespacePattern {
     /// Parses lower-case letters, digits, `-` and `*`, at most 63 characters (Kubernetes' limit for a namespace).
@@ -94,7 +95,7 @@ impl NamespacePattern {
 
     /// The pattern as given.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Whether a namespace's name matches.
@@ -105,7 +106,7 @@ impl NamespacePattern {
 
 impl fmt::Display for NamespacePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

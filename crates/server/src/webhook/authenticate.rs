@@ -88,7 +88,7 @@ async fn decided<'a>(
     cluster: &ClusterView,
     spec: &'a TokenReviewSpec<'_>,
     caller: &Principal,
-    outcome: Result<Resolved, Refusal>,
+    outcome: Result<Resolved<'_>, Refusal>,
 ) -> Authentication<'a> {
     let name = &cluster.record.name;
     match outcome {

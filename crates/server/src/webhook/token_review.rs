@@ -61,9 +61,10 @@ fn as_lists<S: Serializer>(extra: &BTreeMap<&'static str, String>, serializer: S
     serializer.collect_map(extra.iter().map(|(key, value)| (key, [value])))
 }
 
-impl From<KubernetesIdentity> for UserInfo {
-    fn from(identity: KubernetesIdentity) -> Self {
+impl From<KubernetesIdentity<'_>> for UserInfo {
+    fn from(identity: KubernetesIdentity<'_>) -> Self {
         let KubernetesIdentity { username, uid, groups, extra } = identity;
-        Self { username, uid, groups, extra }
+        let extra = extra.into_iter().map(|(key, value)| (key, value.into_owned())).collect();
+        Self { username, uid, groups: groups.into_owned(), extra }
     }
 }
