@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessEntry, Moment};
 use super::error::AccessEntryError;
+use super::{AccessEntry, Moment};
 use crate::access_policy::{AccessPolicyArn, Catalogue};
 use crate::access_scope::AccessScope;
 use crate::partition::Partition;

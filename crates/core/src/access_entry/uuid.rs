@@ -28,7 +28,14 @@ mod tests {
         let text = "0f8fad5b-d9cb-469f-a165-70867728950e";
         assert_eq!(from_text(text).map(to_text).as_deref(), Some(text));
         assert!(from_text("00000000-0000-0000-0000-000000000000").is_some());
-        for other in ["", "uuid", &text.to_uppercase(), &text.replace('-', ""), &text[1..], "+f8fad5b-d9cb-469f-a165-70867728950e"] {
+        for other in [
+            "",
+            "uuid",
+            &text.to_uppercase(),
+            &text.replace('-', ""),
+            &text[1..],
+            "+f8fad5b-d9cb-469f-a165-70867728950e",
+        ] {
             assert_eq!(from_text(other), None, "{other}");
         }
     }

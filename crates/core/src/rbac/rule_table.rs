@@ -50,8 +50,7 @@ impl RuleTable {
 
     /// Whether one of the rules that the table was made of covers a request.
     pub(crate) fn covers(&self, rules: &[PolicyRule], asked: &Asked<'_>) -> bool {
-        let covers =
-            |place: &u32| rules.get(*place as usize).is_some_and(|rule| rule.covers(asked.attributes));
+        let covers = |place: &u32| rules.get(*place as usize).is_some_and(|rule| rule.covers(asked.attributes));
         let first = self.named.partition_point(|(digest, _)| *digest < asked.resource);
         let named = self.named.get(first..).unwrap_or_default();
         let mut named = named.iter().take_while(|(digest, _)| *digest == asked.resource);
@@ -89,7 +88,13 @@ mod tests {
             for resource in names.into_iter().chain(named) {
                 for (verb, subresource) in verbs.iter().flat_map(|verb| subresources.map(|name| (*verb, name))) {
                     for group in ["", "apps", "rbac.authorization.k8s.io"] {
-                        same(Attributes::Resource(ResourceAttributes { verb, group, resource, subresource, ..Default::default() }));
+                        same(Attributes::Resource(ResourceAttributes {
+                            verb,
+                            group,
+                            resource,
+                            subresource,
+                            ..Default::default()
+                        }));
                     }
                 }
             }
