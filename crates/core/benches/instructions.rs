@@ -3,6 +3,8 @@
 //! Arguments: how many entries the World has, and how often each function is called. Without arguments, as cargo runs
 //! it, each is called once in a small World.
 
+#![expect(clippy::unwrap_used, reason = "a World that cannot be built leaves nothing to measure")]
+
 #[path = "../tests/large/mod.rs"]
 mod large;
 
