@@ -5,9 +5,11 @@
 //! the same, any run of characters.
 
 use std::fmt;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
+use crate::few::Few;
 use crate::rbac::Attributes;
 use crate::short_text::ShortText;
 
@@ -18,7 +20,7 @@ pub enum AccessScope {
     /// Everywhere, cluster-wide requests and paths included.
     Cluster,
     /// Only for requests in these namespaces.
-    Namespaces(Box<[NamespacePattern]>),
+    Namespaces(NamespacePatterns),
 }
 
 impl AccessScope {
@@ -39,7 +41,7 @@ impl AccessScope {
                         patterns.push(pattern);
                     }
                 }
-                Ok(Self::Namespaces(patterns.into()))
+                Ok(Self::Namespaces(patterns.into_iter().collect()))
             }
             other => Err(AccessScopeError::Type(crate::arn::printable(other))),
         }
@@ -70,6 +72,24 @@ impl AccessScope {
             }
             (Self::Namespaces(_), Attributes::NonResource(_)) => false,
         }
+    }
+}
+
+/// Patterns of namespaces, as given. Nearly always there is one, so that one takes no allocation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamespacePatterns(Few<NamespacePattern>);
+
+impl Deref for NamespacePatterns {
+    type Target = [NamespacePattern];
+
+    fn deref(&self) -> &[NamespacePattern] {
+        self.0.as_slice()
+    }
+}
+
+impl FromIterator<NamespacePattern> for NamespacePatterns {
+    fn from_iter<I: IntoIterator<Item = NamespacePattern>>(patterns: I) -> Self {
+        Self(patterns.into_iter().collect())
     }
 }
 

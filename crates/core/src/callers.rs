@@ -74,12 +74,13 @@ impl Callers {
     /// Of the text in lower case, so that no copy of it is needed where case does not matter.
     fn digest(&self, text: &str) -> u64 {
         let mut hasher = self.digests.build_hasher();
-        let mut chunks = text.as_bytes().chunks_exact(8);
-        for chunk in &mut chunks {
-            let eight: [u8; 8] = chunk.first_chunk().copied().unwrap_or_default();
-            hasher.write(&eight.map(|byte| byte.to_ascii_lowercase()));
+        // Eight bytes at a time, because a hasher that is given one after the other takes three times as long.
+        for chunk in text.as_bytes().chunks(8) {
+            let mut eight = [0; 8];
+            eight.iter_mut().zip(chunk).for_each(|(to, from)| *to = from.to_ascii_lowercase());
+            hasher.write_u64(u64::from_le_bytes(eight));
         }
-        chunks.remainder().iter().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        hasher.write_usize(text.len());
         hasher.finish()
     }
 }

@@ -239,7 +239,7 @@ impl Placeholder {
                 }
             }
             Self::AccountId => principal.canonical.account().as_str().to_owned().into(),
-            Self::SessionName if principal.session_name.contains('@') => {
+            Self::SessionName if principal.session_name.as_bytes().contains(&b'@') => {
                 principal.session_name.replace('@', "-").into()
             }
             Self::SessionName => principal.session_name.as_str().into(),
@@ -372,7 +372,9 @@ impl<'a> Iterator for Pieces<'a> {
         }
         // From one pair of braces to the next, so that many of them cost no more than their length.
         let first = text.chars().next().map_or(0, char::len_utf8);
-        let next = text.get(first..).and_then(|rest| rest.find("{{")).map_or(text.len(), |at| first + at);
+        // Pairs of bytes, because a search for a text costs more to set up than most templates are long.
+        let rest = text.as_bytes().get(first..).unwrap_or_default();
+        let next = rest.windows(2).position(|pair| pair == b"{{").map_or(text.len(), |at| first + at);
         let (literal, rest) = text.split_at(next);
         self.0 = rest;
         Some(Piece::Literal(literal))

@@ -121,7 +121,7 @@ impl World {
 
     /// The entry that a unique id belongs to; of several the first in the order of their ARNs.
     pub fn entry_by_id(&self, id: &str) -> Option<&Arc<AccessEntry>> {
-        self.by_id.find(id, |entry| entry.principal_id() == Some(id))
+        self.by_id.find(id, |entry| entry.has_principal_id(id))
     }
 
     /// The entry without a unique id that a path-less ARN belongs to; of several the first in the order of their ARNs.

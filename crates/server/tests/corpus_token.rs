@@ -175,7 +175,7 @@ impl Fate {
         let (_, metrics) = exchange(request).await;
         let metrics = metrics
             .lines()
-            .filter(|line| !line.starts_with('#'))
+            .filter(|line| line.starts_with("doorward_authentications_") || line.starts_with("doorward_sts_calls_"))
             .filter_map(|line| line.rsplit_once(' ').map(|(name, count)| (name.to_owned(), count.parse().unwrap())))
             .collect();
         stop.send_replace(true);

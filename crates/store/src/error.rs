@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::{Revision, TxnError};
+use crate::{Key, Revision, TxnError};
 
 /// Why a store cannot serve a call. Clone, since one failure may answer several queued transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,6 +25,16 @@ pub enum StoreError {
     /// What was read is not what was written.
     #[error("the database is damaged, restore the data folder from a backup: {0}")]
     Damaged(String),
+    /// A value that is a secret cannot be sealed or opened.
+    #[error(
+        "the value of `{key}` cannot be read or written: {problem}; start with the key file that belongs to the store"
+    )]
+    Sealed {
+        /// Whose value.
+        key: Key,
+        /// What is wrong.
+        problem: String,
+    },
     /// The transaction breaks a rule of the contract.
     #[error(transparent)]
     InvalidTxn(#[from] TxnError),

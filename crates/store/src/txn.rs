@@ -117,6 +117,12 @@ impl Txn {
         &self.writes
     }
 
+    /// The conditions and the writes.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<(Key, Expect)>, Vec<Write>) {
+        (self.compares, self.writes)
+    }
+
     /// Checks what every implementation demands of a transaction.
     ///
     /// # Errors

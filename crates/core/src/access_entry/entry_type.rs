@@ -86,10 +86,12 @@ impl EntryType {
     pub(super) fn default_username_text(self, principal: &PrincipalArn) -> Cow<'_, str> {
         match self {
             Self::Standard if principal.kind() == PrincipalKind::Role => {
-                let account = principal.account();
-                let parts = ["arn:", principal.partition().name(), ":sts::", account.as_str(), ":assumed-role/"];
+                let (partition, account) = (principal.partition().name(), principal.account());
                 // Not by `format!`, which is slower: a caller's name is made of this at each login.
-                (parts.concat() + principal.name() + "/{{SessionName}}").into()
+                let name = principal.name();
+                ["arn:", partition, ":sts::", account.as_str(), ":assumed-role/", name, "/{{SessionName}}"]
+                    .concat()
+                    .into()
             }
             Self::Standard => principal.as_str().into(),
             Self::Ec2Linux | Self::Ec2Windows | Self::Ec2 => "system:node:{{EC2PrivateDNSName}}".into(),

@@ -121,6 +121,11 @@ impl AccessEntry {
         self.principal_id.as_ref().map(ShortText::as_str)
     }
 
+    /// Whether this is the principal's unique id, sooner than by reading it.
+    pub(crate) fn has_principal_id(&self, id: &str) -> bool {
+        self.principal_id.as_ref().is_some_and(|own| own.as_bytes() == id.as_bytes())
+    }
+
     /// The Kubernetes username, possibly with placeholders.
     pub fn username(&self) -> Template {
         match self.unusual.as_ref().and_then(|unusual| unusual.username.as_ref()) {

@@ -1,29 +1,21 @@
 //! The access policies of an entry: nearly always one, and then without an allocation of its own.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::AssociatedAccessPolicy;
+use crate::few::Few;
 
 /// Associations by the policy's name, and therefore sorted by its ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "BTreeMap<String, AssociatedAccessPolicy>", from = "BTreeMap<String, AssociatedAccessPolicy>")]
-pub struct AccessPolicies(Repr);
-
-/// One is `One`, so that equal sets are equal values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Repr {
-    One(AssociatedAccessPolicy),
-    Some(Box<[AssociatedAccessPolicy]>),
-}
+pub struct AccessPolicies(Few<AssociatedAccessPolicy>);
 
 impl AccessPolicies {
     /// All of them, sorted by name.
     pub fn as_slice(&self) -> &[AssociatedAccessPolicy] {
-        match &self.0 {
-            Repr::One(one) => std::slice::from_ref(one),
-            Repr::Some(all) => all,
-        }
+        self.0.as_slice()
     }
 
     /// How many there are.
@@ -63,7 +55,7 @@ impl AccessPolicies {
 
 impl Default for AccessPolicies {
     fn default() -> Self {
-        Self(Repr::Some(Box::default()))
+        Self([].into_iter().collect())
     }
 }
 
@@ -78,11 +70,7 @@ impl FromIterator<AssociatedAccessPolicy> for AccessPolicies {
 /// How they are stored.
 impl From<BTreeMap<String, AssociatedAccessPolicy>> for AccessPolicies {
     fn from(by_name: BTreeMap<String, AssociatedAccessPolicy>) -> Self {
-        let mut all: Vec<_> = by_name.into_values().collect();
-        Self(match all.pop() {
-            Some(one) if all.is_empty() => Repr::One(one),
-            last => Repr::Some(all.into_iter().chain(last).collect()),
-        })
+        Self(by_name.into_values().collect())
     }
 }
 

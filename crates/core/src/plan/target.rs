@@ -77,8 +77,8 @@ impl Target {
         policy.replaces.insert(replaces.to_owned());
         policy.scope = match (&policy.scope, scope) {
             (AccessScope::Namespaces(some), AccessScope::Namespaces(more)) => {
-                let more = more.into_iter().filter(|pattern| !some.contains(pattern));
-                AccessScope::Namespaces(some.iter().cloned().chain(more).collect())
+                let more = more.iter().filter(|pattern| !some.contains(pattern));
+                AccessScope::Namespaces(some.iter().chain(more).cloned().collect())
             }
             _ => AccessScope::Cluster,
         };

@@ -114,14 +114,16 @@ async fn answer_after(service: &'static str, taken: fn(&View) -> DirectoryChange
     asking.await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// Two of the threads wait: one in the middle of a plan, one for its turn to plan.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_write_that_waited_is_refused_if_its_permission_is_gone() {
     let policy = |view: &View| view.directory.delete_user_policy(account(), USER, "p").unwrap().0;
     assert_eq!(answer_after("eks", policy).await, Some("AccessDeniedException"));
     assert_eq!(answer_after("iam", policy).await, Some("AccessDenied"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// Two of the threads wait: one in the middle of a plan, one for its turn to plan.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_write_that_waited_is_refused_if_its_key_is_gone() {
     let key = |view: &View| {
         let user = view.directory.user(account(), USER).unwrap();
@@ -132,7 +134,8 @@ async fn a_write_that_waited_is_refused_if_its_key_is_gone() {
     assert_eq!(answer_after("iam", key).await, Some("InvalidClientTokenId"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// Two of the threads wait: one in the middle of a plan, one for its turn to plan.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_write_that_waited_goes_on_if_something_else_changed() {
     let other = |view: &View| view.directory.tag_user(account(), USER, Vec::new()).unwrap().0;
     assert_eq!(answer_after("eks", other).await, Some("ResourceNotFoundException"));
