@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arn::Arn;
 use crate::partition::Partition;
-use crate::rbac::PolicyRule;
+use crate::rbac::{Asked, PolicyRule, RuleTable};
 
 const DATA: &str = include_str!("../data/access-policies.yaml");
 
@@ -62,7 +62,14 @@ impl AccessPolicy {
 
 /// All access policies, by name in ASCII order.
 #[derive(Debug)]
-pub struct Catalogue(BTreeMap<String, Arc<AccessPolicy>>);
+pub struct Catalogue(Vec<Listed>);
+
+/// A policy with its rules sorted for questions.
+#[derive(Debug)]
+struct Listed {
+    policy: Arc<AccessPolicy>,
+    table: RuleTable,
+}
 
 static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
     // The data is part of the program and a test proves that it parses. Were it ever broken, the catalogue would be
@@ -80,37 +87,96 @@ impl Catalogue {
     /// A catalogue of other policies: what a World would decide if AWS changed theirs. Of two with the same name the
     /// last counts.
     pub fn new(policies: impl IntoIterator<Item = AccessPolicy>) -> Self {
-        Self(policies.into_iter().map(|policy| (policy.name.clone(), Arc::new(policy))).collect())
+        let by_name: BTreeMap<_, _> = policies.into_iter().map(|policy| (policy.name.clone(), policy)).collect();
+        let listed = |policy: AccessPolicy| Listed { table: RuleTable::of(&policy.rules), policy: Arc::new(policy) };
+        Self(by_name.into_values().map(listed).collect())
     }
 
     /// The policy of that name, in exactly that case.
     pub fn find(&self, name: &str) -> Option<&Arc<AccessPolicy>> {
-        self.0.get(name)
+        self.listed(name, usize::MAX).map(|listed| &listed.policy)
     }
 
     /// Every policy, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<AccessPolicy>> {
-        self.0.values()
+        self.0.iter().map(|listed| &listed.policy)
+    }
+
+    /// Whether a policy allows a request, whatever the scope of its association.
+    pub(crate) fn allows(&self, policy: &AccessPolicyArn, asked: &Asked<'_>) -> bool {
+        self.listed(policy.name(), policy.named().place)
+            .is_some_and(|listed| listed.table.covers(&listed.policy.rules, asked))
+    }
+
+    /// In this catalogue a policy is nearly always where it is in the built-in one, so that is looked at first.
+    fn listed(&self, name: &str, place: usize) -> Option<&Listed> {
+        let is_it = |listed: &&Listed| listed.policy.name == name;
+        self.0.get(place).filter(is_it).or_else(|| {
+            let at = self.0.binary_search_by(|listed| listed.policy.name.as_str().cmp(name)).ok()?;
+            self.0.get(at)
+        })
     }
 }
 
 /// The ARN of an access policy: `arn:P:eks::aws:cluster-access-policy/NAME`. Whether such a policy exists is for the
 /// [`Catalogue`] to say.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct AccessPolicyArn {
-    text: Arc<str>,
+pub struct AccessPolicyArn(Name);
+
+/// Millions of associations name a few policies, so the ARNs of those that there are exist once.
+#[derive(Clone)]
+enum Name {
+    BuiltIn(&'static Named),
+    Other(Arc<Named>),
+}
+
+struct Named {
+    text: String,
     partition: Partition,
     name_at: usize,
+    /// Where the policy is in the built-in catalogue; nowhere for others.
+    place: usize,
+}
+
+impl Named {
+    fn new(partition: Partition, name: &str, place: usize) -> Self {
+        let prefix = format!("arn:{partition}:eks::aws:{RESOURCE}");
+        Self { name_at: prefix.len(), text: format!("{prefix}{name}"), partition, place }
+    }
+
+    fn name(&self) -> &str {
+        self.text.get(self.name_at..).unwrap_or_default()
+    }
 }
 
 const RESOURCE: &str = "cluster-access-policy/";
 
+/// The ARNs of the built-in policies, one partition after the other.
+static ARNS: LazyLock<Vec<(Partition, Vec<Named>)>> = LazyLock::new(|| {
+    let named = |partition| {
+        let all = Catalogue::built_in().iter().enumerate();
+        (partition, all.map(|(place, policy)| Named::new(partition, &policy.name, place)).collect())
+    };
+    Partition::ALL.into_iter().map(named).collect()
+});
+
 impl AccessPolicyArn {
     /// The ARN of a policy by name.
     pub fn new(partition: Partition, name: &str) -> Self {
-        let prefix = format!("arn:{partition}:eks::aws:{RESOURCE}");
-        Self { name_at: prefix.len(), text: format!("{prefix}{name}").into(), partition }
+        let all = ARNS.iter().find(|(one, _)| *one == partition).map(|(_, all)| all.as_slice()).unwrap_or_default();
+        let at = all.binary_search_by(|named| named.name().cmp(name));
+        Self(match at.ok().and_then(|at| all.get(at)) {
+            Some(named) => Name::BuiltIn(named),
+            None => Name::Other(Arc::new(Named::new(partition, name, usize::MAX))),
+        })
+    }
+
+    fn named(&self) -> &Named {
+        match &self.0 {
+            Name::BuiltIn(named) => named,
+            Name::Other(named) => named,
+        }
     }
 
     /// Parses an ARN of that form.
@@ -130,29 +196,55 @@ impl AccessPolicyArn {
 
     /// The whole ARN.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.named().text
     }
 
     /// The policy's name.
     pub fn name(&self) -> &str {
-        self.text.get(self.name_at..).unwrap_or_default()
+        self.named().name()
     }
 
     /// The partition; a policy of another partition than the cluster's is unknown there.
     pub fn partition(&self) -> Partition {
-        self.partition
+        self.named().partition
+    }
+}
+
+impl PartialEq for AccessPolicyArn {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for AccessPolicyArn {}
+
+impl PartialOrd for AccessPolicyArn {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for AccessPolicyArn {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl std::hash::Hash for AccessPolicyArn {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
 impl fmt::Display for AccessPolicyArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for AccessPolicyArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
@@ -166,7 +258,7 @@ impl TryFrom<String> for AccessPolicyArn {
 
 impl From<AccessPolicyArn> for String {
     fn from(arn: AccessPolicyArn) -> Self {
-        arn.text.as_ref().to_owned()
+        arn.as_str().to_owned()
     }
 }
 

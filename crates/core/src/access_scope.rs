@@ -5,10 +5,13 @@
 //! the same, any run of characters.
 
 use std::fmt;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
+use crate::few::Few;
 use crate::rbac::Attributes;
+use crate::short_text::ShortText;
 
 /// Where an association counts. Namespaces are never an empty list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +20,7 @@ pub enum AccessScope {
     /// Everywhere, cluster-wide requests and paths included.
     Cluster,
     /// Only for requests in these namespaces.
-    Namespaces(Vec<NamespacePattern>),
+    Namespaces(NamespacePatterns),
 }
 
 impl AccessScope {
@@ -38,7 +41,7 @@ impl AccessScope {
                         patterns.push(pattern);
                     }
                 }
-                Ok(Self::Namespaces(patterns))
+                Ok(Self::Namespaces(patterns.into_iter().collect()))
             }
             other => Err(AccessScopeError::Type(crate::arn::printable(other))),
         }
@@ -72,9 +75,27 @@ impl AccessScope {
     }
 }
 
+/// Patterns of namespaces, as given. Nearly always there is one, so that one takes no allocation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamespacePatterns(Few<NamespacePattern>);
+
+impl Deref for NamespacePatterns {
+    type Target = [NamespacePattern];
+
+    fn deref(&self) -> &[NamespacePattern] {
+        self.0.as_slice()
+    }
+}
+
+impl FromIterator<NamespacePattern> for NamespacePatterns {
+    fn from_iter<I: IntoIterator<Item = NamespacePattern>>(patterns: I) -> Self {
+        Self(patterns.into_iter().collect())
+    }
+}
+
 /// A namespace's name, or a pattern in which `*` stands for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NamespacePattern(Box<str>);
+pub struct NamespacePattern(ShortText);
 
 impl NamespacePattern {
     /// Parses lower-case letters, digits, `-` and `*`, at most 63 characters (Kubernetes' limit for a namespace).
@@ -94,7 +115,7 @@ impl NamespacePattern {
 
     /// The pattern as given.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Whether a namespace's name matches.
@@ -105,7 +126,7 @@ impl NamespacePattern {
 
 impl fmt::Display for NamespacePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

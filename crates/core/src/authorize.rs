@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::access_entry::{AccessEntry, AssociatedAccessPolicy};
 use crate::access_scope::AccessScope;
-use crate::rbac::Attributes;
+use crate::rbac::{Asked, Attributes};
 use crate::resolve::UID_PREFIX;
 use crate::world::World;
 
@@ -95,16 +95,14 @@ pub fn authorize<'a>(world: &'a World, subject: Subject<'a>, asked: &Attributes<
     let Some(entry) = world.entry_by_id(principal_id).or_else(by_arn) else {
         return Decision::NoOpinion(NoOpinion::NoEntry);
     };
-    for (name, association) in &entry.access_policies {
-        if !association.access_scope.contains(asked) {
-            continue;
-        }
-        let Some(policy) = world.catalogue().find(name) else { continue };
-        if policy.rules.iter().any(|rule| rule.covers(asked)) {
-            return Decision::Allow(Grant { entry, association, principal_id });
-        }
+    let request = Asked::new(asked);
+    let allows = |association: &&AssociatedAccessPolicy| {
+        association.access_scope.contains(asked) && world.catalogue().allows(&association.policy_arn, &request)
+    };
+    match entry.access_policies.iter().find(allows) {
+        Some(association) => Decision::Allow(Grant { entry, association, principal_id }),
+        None => Decision::NoOpinion(NoOpinion::NotCovered),
     }
-    Decision::NoOpinion(NoOpinion::NotCovered)
 }
 
 impl<'a> Subject<'a> {

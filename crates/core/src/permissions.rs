@@ -151,8 +151,8 @@ impl<'a> PermissionSet<'a> {
     /// Adds what the policies of an access entry allow.
     #[must_use]
     pub fn with_policies_of(mut self, world: &'a World, entry: &'a AccessEntry) -> Self {
-        for (name, association) in &entry.access_policies {
-            match world.catalogue().find(name) {
+        for association in &entry.access_policies {
+            match world.catalogue().find(association.policy_arn.name()) {
                 Some(policy) if !policy.grants_nothing() => {
                     let scope = Scope::Access(&association.access_scope);
                     let by = By::AccessPolicy { entry, association, policy };
@@ -198,7 +198,7 @@ impl Verdict<'_> {
 #[derive(Clone, Debug)]
 pub struct Access<'a> {
     /// As whom, and by what.
-    pub resolved: Resolved,
+    pub resolved: Resolved<'static>,
     /// What it may do.
     pub permissions: PermissionSet<'a>,
 }
@@ -209,17 +209,17 @@ pub struct Access<'a> {
 /// # Errors
 /// [`Refusal`] if the principal is not let in at all.
 pub fn permissions<'a>(world: &'a World, caller: &Principal) -> Result<Access<'a>, Refusal> {
-    Ok(of_resolved(world, caller, resolve(world, caller)?))
+    Ok(of_resolved(world, caller, resolve(world, caller)?.into_owned()))
 }
 
 /// The same for every identity that the principal may be given: see [`resolve_all`]. Never empty.
 pub fn permissions_all<'a>(world: &'a World, caller: &Principal) -> Vec<Result<Access<'a>, Refusal>> {
     let all = resolve_all(world, caller).into_iter();
-    all.map(|resolved| resolved.map(|resolved| of_resolved(world, caller, resolved))).collect()
+    all.map(|resolved| resolved.map(|resolved| of_resolved(world, caller, resolved.into_owned()))).collect()
 }
 
 /// The same for one identity that the principal may be given.
-pub(crate) fn of_resolved<'a>(world: &'a World, caller: &Principal, resolved: Resolved) -> Access<'a> {
+pub(crate) fn of_resolved<'a>(world: &'a World, caller: &Principal, resolved: Resolved<'static>) -> Access<'a> {
     let KubernetesIdentity { username, groups, .. } = &resolved.identity;
     let mut permissions = PermissionSet::of_rbac(world.rbac(), username, groups);
     if let (Source::AccessEntry(_), Some(entry)) = (&resolved.source, world.entry_of_caller(caller)) {

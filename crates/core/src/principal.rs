@@ -6,7 +6,6 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,14 +32,15 @@ pub enum PrincipalKind {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PrincipalArn {
-    text: Arc<str>,
+    text: Box<str>,
+    // A World holds one of these for each access entry, so what the text says is not kept a second time, and offsets
+    // are as narrow as the longest ARN allows.
     partition: Partition,
-    account: AccountId,
     kind: PrincipalKind,
     /// Byte offset of the name in `text`: what follows the last slash.
-    name_at: usize,
+    name_at: u16,
     /// Byte offset of the path's leading slash; equal to `name_at - 1` where the path is `/`.
-    path_at: usize,
+    path_at: u16,
 }
 
 impl PrincipalArn {
@@ -54,7 +54,7 @@ impl PrincipalArn {
         if !arn.region.is_empty() {
             return Err(fail(ArnProblem::NotAPrincipal));
         }
-        let account = arn.account.parse().map_err(|_| fail(ArnProblem::Account))?;
+        arn.account.parse::<AccountId>().map_err(|_| fail(ArnProblem::Account))?;
         let kind = match (arn.service, arn.resource.split('/').next().unwrap_or_default()) {
             ("iam", "role") => PrincipalKind::Role,
             ("iam", "user") => PrincipalKind::User,
@@ -68,7 +68,9 @@ impl PrincipalArn {
             _ if kind == PrincipalKind::Root => (text.len(), resource_at),
             _ => return Err(fail(ArnProblem::Name)),
         };
-        let parsed = Self { text: text.into(), partition: arn.partition, account, kind, name_at, path_at };
+        let offset = |at: usize| u16::try_from(at).map_err(|_| fail(ArnProblem::TooLong));
+        let (path_at, name_at) = (offset(path_at)?, offset(name_at)?);
+        let parsed = Self { text: text.into(), partition: arn.partition, kind, name_at, path_at };
         let path_is_plain = parsed.path() == "/";
         let name_is_valid = match kind {
             PrincipalKind::Role | PrincipalKind::User => is_iam_name(parsed.name(), 64) && is_iam_path(parsed.path()),
@@ -90,7 +92,8 @@ impl PrincipalArn {
 
     /// The account it belongs to.
     pub fn account(&self) -> AccountId {
-        self.account
+        let before = "arn:".len() + self.partition.name().len() + ":iam::".len();
+        AccountId::at(&self.text, before)
     }
 
     /// What it names.
@@ -100,12 +103,12 @@ impl PrincipalArn {
 
     /// The friendly name, without the path; `root` for the account itself.
     pub fn name(&self) -> &str {
-        self.text.get(self.name_at..).unwrap_or_default()
+        self.text.get(usize::from(self.name_at)..).unwrap_or_default()
     }
 
     /// The path with its slashes, `/` where there is none.
     pub fn path(&self) -> &str {
-        match self.text.get(self.path_at..self.name_at) {
+        match self.text.get(usize::from(self.path_at)..usize::from(self.name_at)) {
             None | Some("") => "/",
             Some(path) => path,
         }
@@ -116,18 +119,31 @@ impl PrincipalArn {
         if self.path() == "/" {
             return self.clone();
         }
-        let before = self.text.get(..=self.path_at).unwrap_or_default();
-        Self { text: format!("{before}{}", self.name()).into(), name_at: self.path_at + 1, ..self.clone() }
+        let text = self.without_path_in_two().concat().into();
+        Self { text, name_at: self.path_at + 1, partition: self.partition, kind: self.kind, path_at: self.path_at }
+    }
+
+    /// The text without the path: what comes before it, slash included, and the name.
+    fn without_path_in_two(&self) -> [&str; 2] {
+        let path_at = usize::from(self.path_at);
+        [self.text.get(..=path_at).unwrap_or_default(), self.name()]
     }
 
     /// What callers are told apart by: the ARN in lower case, and for a role without its path. Names in IAM are unique
     /// whatever their case, and a session does not say the role's path.
     pub fn canonical_key(&self) -> String {
-        if self.kind == PrincipalKind::Role {
-            self.without_path().text.to_ascii_lowercase()
-        } else {
-            self.text.to_ascii_lowercase()
-        }
+        self.canonical_in_two().concat().to_ascii_lowercase()
+    }
+
+    /// Whether a text says, in any case, what callers are told apart by: [`Self::canonical_key`] without writing it.
+    pub(crate) fn is_canonically(&self, text: &str) -> bool {
+        let [before, name] = self.canonical_in_two();
+        let parts = text.split_at_checked(before.len());
+        parts.is_some_and(|(one, two)| one.eq_ignore_ascii_case(before) && two.eq_ignore_ascii_case(name))
+    }
+
+    fn canonical_in_two(&self) -> [&str; 2] {
+        if self.kind == PrincipalKind::Role { self.without_path_in_two() } else { [&self.text, ""] }
     }
 
     /// Roles that an AWS service made for itself; EKS refuses entries for them.
@@ -184,7 +200,7 @@ impl TryFrom<String> for PrincipalArn {
 
 impl From<PrincipalArn> for String {
     fn from(arn: PrincipalArn) -> Self {
-        arn.text.as_ref().to_owned()
+        arn.text.into_string()
     }
 }
 

@@ -3,8 +3,9 @@
 //! Source: Amazon EKS user guide, "Change authentication mode": with both sources an access entry alone counts for its
 //! principal, aws-auth is asked for everybody else. Identity fields as EKS's authenticator sets them.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::access_entry::AccessEntry;
 use crate::aws_auth::{Match, Section};
@@ -13,23 +14,38 @@ use crate::username::RenderError;
 use crate::world::World;
 
 /// Who somebody is in the cluster: what a TokenReview answers.
+///
+/// What the World or the caller says already is borrowed from there: the token webhook makes one of these for each
+/// request and writes it out at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KubernetesIdentity {
+pub struct KubernetesIdentity<'a> {
     /// The username.
     pub username: String,
     /// `aws-iam-authenticator:ACCOUNT:ID`.
     pub uid: String,
     /// The groups, without those that the API server adds itself (`system:authenticated`).
-    pub groups: Vec<String>,
-    /// Extra attributes; each value is one element of a list.
-    pub extra: BTreeMap<&'static str, String>,
+    pub groups: Cow<'a, [String]>,
+    /// Extra attributes in the order of their names; each value is one element of a list.
+    pub extra: [(&'static str, Cow<'a, str>); 6],
+}
+
+impl KubernetesIdentity<'_> {
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> KubernetesIdentity<'static> {
+        KubernetesIdentity {
+            username: self.username,
+            uid: self.uid,
+            groups: Cow::Owned(self.groups.into_owned()),
+            extra: self.extra.map(|(name, value)| (name, Cow::Owned(value.into_owned()))),
+        }
+    }
 }
 
 /// What let somebody in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// An access entry, named by its principal ARN.
-    AccessEntry(String),
+    /// An access entry.
+    AccessEntry(Arc<AccessEntry>),
     /// A row of aws-auth: its section, its place in the section's list (from 0) and its line there (from 1).
     IdentityMapping {
         /// `mapRoles`, `mapUsers` or `mapAccounts`.
@@ -46,7 +62,7 @@ pub enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AccessEntry(principal) => write!(f, "the access entry of `{principal}`"),
+            Self::AccessEntry(entry) => write!(f, "the access entry of `{}`", entry.principal_arn),
             Self::IdentityMapping { section, index, line } => {
                 write!(f, "row {} of {} in aws-auth (line {line})", index + 1, section.key())
             }
@@ -57,11 +73,18 @@ impl fmt::Display for Source {
 
 /// A principal that is let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
+pub struct Resolved<'a> {
     /// As whom.
-    pub identity: KubernetesIdentity,
+    pub identity: KubernetesIdentity<'a>,
     /// By what.
     pub source: Source,
+}
+
+impl Resolved<'_> {
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> Resolved<'static> {
+        Resolved { identity: self.identity.into_owned(), source: self.source }
+    }
 }
 
 /// Why a verified principal is not let in.
@@ -97,7 +120,7 @@ impl Refusal {
 ///
 /// # Errors
 /// [`Refusal`] if nothing maps the principal.
-pub fn resolve(world: &World, caller: &Principal) -> Result<Resolved, Refusal> {
+pub fn resolve<'a>(world: &'a World, caller: &'a Principal) -> Result<Resolved<'a>, Refusal> {
     if world.mode().uses_access_entries() {
         if let Some(entry) = world.entry_of_caller(caller) {
             return by_entry(entry, caller);
@@ -114,7 +137,7 @@ pub fn resolve(world: &World, caller: &Principal) -> Result<Resolved, Refusal> {
 
 /// Every identity that a verified principal may be given: one, except where AWS's authenticator takes one of several
 /// rows at random for each request. Never empty; the first is what [`resolve`] gives.
-pub fn resolve_all(world: &World, caller: &Principal) -> Vec<Result<Resolved, Refusal>> {
+pub fn resolve_all<'a>(world: &'a World, caller: &'a Principal) -> Vec<Result<Resolved<'a>, Refusal>> {
     let first = resolve(world, caller);
     let is_by_row = |source: &Source| matches!(source, Source::IdentityMapping { .. });
     let source = match &first {
@@ -129,21 +152,21 @@ pub fn resolve_all(world: &World, caller: &Principal) -> Vec<Result<Resolved, Re
     candidates.into_iter().map(|found| by_aws_auth(found, caller)).collect()
 }
 
-fn by_entry(entry: &AccessEntry, caller: &Principal) -> Result<Resolved, Refusal> {
-    let source = Source::AccessEntry(entry.principal_arn.as_str().to_owned());
-    match entry.username.render(caller) {
-        Ok(username) => Ok(Resolved { identity: identity(caller, username, entry.kubernetes_groups.clone()), source }),
+fn by_entry<'a>(entry: &'a Arc<AccessEntry>, caller: &'a Principal) -> Result<Resolved<'a>, Refusal> {
+    let source = Source::AccessEntry(Arc::clone(entry));
+    match entry.username_of(caller) {
+        Ok(username) => Ok(Resolved { identity: identity(caller, username, entry.kubernetes_groups().into()), source }),
         Err(error) => Err(Refusal::Username { by: source, error }),
     }
 }
 
 /// The user guide: in this mode the creator is in no visible configuration, and an administrator all the same.
-fn as_creator(caller: &Principal) -> Resolved {
+fn as_creator(caller: &Principal) -> Resolved<'_> {
     let groups = vec!["system:masters".to_owned()];
-    Resolved { identity: identity(caller, "kubernetes-admin".to_owned(), groups), source: Source::Creator }
+    Resolved { identity: identity(caller, "kubernetes-admin".to_owned(), groups.into()), source: Source::Creator }
 }
 
-fn by_aws_auth(found: Match<'_>, caller: &Principal) -> Result<Resolved, Refusal> {
+fn by_aws_auth<'a>(found: Match<'_>, caller: &'a Principal) -> Result<Resolved<'a>, Refusal> {
     let (source, rendered) = match found {
         Match::Mapping(row) => {
             (Source::IdentityMapping { section: row.section, index: row.index, line: row.line }, row.render(caller))
@@ -154,22 +177,22 @@ fn by_aws_auth(found: Match<'_>, caller: &Principal) -> Result<Resolved, Refusal
         ),
     };
     match rendered {
-        Ok((username, groups)) => Ok(Resolved { identity: identity(caller, username, groups), source }),
+        Ok((username, groups)) => Ok(Resolved { identity: identity(caller, username, groups.into()), source }),
         Err(error) => Err(Refusal::Username { by: source, error }),
     }
 }
 
-fn identity(caller: &Principal, username: String, groups: Vec<String>) -> KubernetesIdentity {
-    let extra = BTreeMap::from([
-        ("accessKeyId", caller.access_key_id.clone()),
-        ("arn", caller.arn.clone()),
-        ("canonicalArn", caller.canonical.as_str().to_owned()),
-        ("principalId", caller.id.0.clone()),
-        ("sessionName", caller.session_name.clone()),
-        ("sigs.k8s.io/aws-iam-authenticator/principalId", caller.id.0.clone()),
-    ]);
-    let uid = format!("{UID_PREFIX}{}:{}", caller.canonical.account(), caller.id);
-    KubernetesIdentity { username, uid, groups, extra }
+fn identity<'a>(caller: &'a Principal, username: String, groups: Cow<'a, [String]>) -> KubernetesIdentity<'a> {
+    let extra = [
+        ("accessKeyId", &*caller.access_key_id),
+        ("arn", &*caller.arn),
+        ("canonicalArn", caller.canonical.as_str()),
+        ("principalId", &*caller.id.0),
+        ("sessionName", &*caller.session_name),
+        ("sigs.k8s.io/aws-iam-authenticator/principalId", &*caller.id.0),
+    ];
+    let uid = [UID_PREFIX, caller.canonical.account().as_str(), ":", &caller.id.0].concat();
+    KubernetesIdentity { username, uid, groups, extra: extra.map(|(name, value)| (name, value.into())) }
 }
 
 /// What every uid of an IAM principal begins with.
@@ -183,6 +206,7 @@ mod tests {
     use crate::aws_auth;
     use crate::principal::PrincipalId;
     use jiff::Timestamp;
+    use std::collections::BTreeMap;
 
     const ROLE: &str = "arn:aws:iam::123456789012:role/team/dev";
 
@@ -273,9 +297,10 @@ mod tests {
     #[test]
     fn the_identity_carries_what_eks_sets() {
         let world = world(AuthenticationMode::Api, Some(entry(Some("AROADEV"), None, "STANDARD")));
-        let identity = resolve(&world, &caller("me@x.com", "AROADEV")).unwrap().identity;
+        let caller = caller("me@x.com", "AROADEV");
+        let identity = resolve(&world, &caller).unwrap().identity;
         assert_eq!(identity.uid, "aws-iam-authenticator:123456789012:AROADEV");
-        let extra: Vec<_> = identity.extra.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let extra: Vec<_> = identity.extra.iter().map(|(key, value)| (*key, &**value)).collect();
         assert_eq!(
             extra,
             [

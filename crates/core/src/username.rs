@@ -85,14 +85,7 @@ impl Template {
         if self.is_verbatim {
             return self.render_verbatim(principal);
         }
-        let mut rendered = String::with_capacity(self.text.len() + 32);
-        for piece in self.pieces() {
-            match piece {
-                Piece::Literal(text) => rendered.push_str(text),
-                Piece::Placeholder(placeholder) => rendered.push_str(&placeholder.value(principal, is_instance_id)?),
-            }
-        }
-        if rendered.is_empty() { Err(RenderError::Empty { template: self.clone() }) } else { Ok(rendered) }
+        render(&self.text, principal)
     }
 
     /// One placeholder after the other, everywhere, in the authenticator's order.
@@ -130,6 +123,19 @@ impl Template {
         }
         Ok(())
     }
+}
+
+/// [`Template::render`] of a text that is known to parse.
+pub(crate) fn render(text: &str, principal: &Principal) -> Result<String, RenderError> {
+    let mut rendered = String::with_capacity(text.len() + 32);
+    for piece in Pieces(text) {
+        match piece {
+            Piece::Literal(text) => rendered.push_str(text),
+            Piece::Placeholder(placeholder) => rendered.push_str(&placeholder.value(principal, is_instance_id)?),
+        }
+    }
+    let template = || Template { text: text.into(), is_verbatim: false };
+    if rendered.is_empty() { Err(RenderError::Empty { template: template() }) } else { Ok(rendered) }
 }
 
 impl PartialEq for Template {
@@ -233,7 +239,10 @@ impl Placeholder {
                 }
             }
             Self::AccountId => principal.canonical.account().as_str().to_owned().into(),
-            Self::SessionName => principal.session_name.replace('@', "-").into(),
+            Self::SessionName if principal.session_name.as_bytes().contains(&b'@') => {
+                principal.session_name.replace('@', "-").into()
+            }
+            Self::SessionName => principal.session_name.as_str().into(),
             Self::SessionNameRaw => principal.session_name.as_str().into(),
             Self::AccessKeyId => principal.access_key_id.as_str().into(),
         })
@@ -363,7 +372,9 @@ impl<'a> Iterator for Pieces<'a> {
         }
         // From one pair of braces to the next, so that many of them cost no more than their length.
         let first = text.chars().next().map_or(0, char::len_utf8);
-        let next = text.get(first..).and_then(|rest| rest.find("{{")).map_or(text.len(), |at| first + at);
+        // Pairs of bytes, because a search for a text costs more to set up than most templates are long.
+        let rest = text.as_bytes().get(first..).unwrap_or_default();
+        let next = rest.windows(2).position(|pair| pair == b"{{").map_or(text.len(), |at| first + at);
         let (literal, rest) = text.split_at(next);
         self.0 = rest;
         Some(Piece::Literal(literal))

@@ -1,14 +1,19 @@
 //! The World: everything that decides access on one cluster at one moment.
 //!
-//! A World is an immutable value that is cheap to copy and to change: the entries are persistent maps, so that one
-//! write costs the logarithm of their number and readers keep the World they hold.
+//! A World is an immutable value that is cheap to copy and to change: the entries are in persistent maps, so that one
+//! write costs the logarithm of their number and readers keep the World they hold. The maps hold no copies of what the
+//! entries say of themselves.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::access_entry::AccessEntry;
 use crate::access_policy::Catalogue;
 use crate::authentication_mode::AuthenticationMode;
 use crate::aws_auth::AwsAuth;
+use crate::callers::Callers;
 use crate::directory::Directory;
 use crate::principal::{Principal, PrincipalArn, PrincipalId};
 use crate::rbac::Rbac;
@@ -18,11 +23,11 @@ use crate::rbac::Rbac;
 pub struct World {
     mode: AuthenticationMode,
     /// By the principal's ARN: the order of `ListAccessEntries`.
-    entries: imbl::OrdMap<PrincipalArn, Arc<AccessEntry>>,
+    entries: imbl::OrdSet<ByArn>,
     /// By the principal's unique id: how callers are recognised.
-    by_id: imbl::HashMap<PrincipalId, Claims>,
-    /// Entries without a unique id, by path-less ARN in lower case: how callers are recognised otherwise.
-    by_canonical_arn: imbl::HashMap<Box<str>, Claims>,
+    by_id: Callers,
+    /// Entries without a unique id, by path-less ARN in any case: how callers are recognised otherwise.
+    by_canonical_arn: Callers,
     aws_auth: Arc<AwsAuth>,
     /// Whoever registered the cluster, if that makes an administrator: counts in the mode CONFIG_MAP alone, where no
     /// entry can say it.
@@ -39,9 +44,9 @@ impl World {
     pub fn new(mode: AuthenticationMode) -> Self {
         Self {
             mode,
-            entries: imbl::OrdMap::new(),
-            by_id: imbl::HashMap::new(),
-            by_canonical_arn: imbl::HashMap::new(),
+            entries: imbl::OrdSet::new(),
+            by_id: Callers::default(),
+            by_canonical_arn: Callers::default(),
             aws_auth: Arc::default(),
             creator: None,
             catalogue: Catalogue::built_in(),
@@ -100,37 +105,34 @@ impl World {
 
     /// The entry of a principal by its exact ARN.
     pub fn entry(&self, principal: &PrincipalArn) -> Option<&Arc<AccessEntry>> {
-        self.entries.get(principal)
+        self.entries.get(principal.as_str()).map(|ByArn(entry)| entry)
     }
 
     /// Entries sorted by principal ARN.
     pub fn entries(&self) -> impl Iterator<Item = &Arc<AccessEntry>> {
-        self.entries.values()
+        self.entries.iter().map(|ByArn(entry)| entry)
     }
 
     /// Entries whose principal ARN comes after the given one: one page after another costs the page, not the list.
     pub fn entries_after(&self, principal: &PrincipalArn) -> impl Iterator<Item = &Arc<AccessEntry>> {
-        let after = (std::ops::Bound::Excluded(principal.clone()), std::ops::Bound::Unbounded);
-        self.entries.range(after).map(|(_, entry)| entry)
+        let after = (Bound::Excluded(principal.as_str()), Bound::Unbounded);
+        self.entries.range::<_, str>(after).map(|ByArn(entry)| entry)
     }
 
     /// The entry that a unique id belongs to; of several the first in the order of their ARNs.
     pub fn entry_by_id(&self, id: &str) -> Option<&Arc<AccessEntry>> {
-        self.by_id.get(id).map(|claims| &claims.first)
+        self.by_id.find(id, |entry| entry.has_principal_id(id))
     }
 
     /// The entry without a unique id that a path-less ARN belongs to; of several the first in the order of their ARNs.
     pub fn entry_by_canonical_arn(&self, canonical: &str) -> Option<&Arc<AccessEntry>> {
-        if self.by_canonical_arn.is_empty() {
-            return None;
-        }
-        self.by_canonical_arn.get(canonical.to_ascii_lowercase().as_str()).map(|claims| &claims.first)
+        self.by_canonical_arn.find(canonical, |entry| entry.principal_arn.is_canonically(canonical))
     }
 
     /// The entry without a unique id whose callers could not be told from this principal's: that of the same name,
     /// whatever its case and, for a role, its path.
     pub fn entry_of_same_callers(&self, principal: &PrincipalArn) -> Option<&Arc<AccessEntry>> {
-        self.by_canonical_arn.get(&canonical_key(principal)).map(|claims| &claims.first)
+        self.entry_by_canonical_arn(&principal.canonical_key())
     }
 
     /// The entry that a verified caller comes in by: by unique id; by path-less ARN only for entries that have none.
@@ -177,11 +179,11 @@ impl World {
     pub fn with_entry(&self, entry: AccessEntry) -> Self {
         let mut world = self.without_entry(&entry.principal_arn);
         let entry = Arc::new(entry);
-        match &entry.principal_id {
-            Some(id) => claim(&mut world.by_id, id.clone(), &entry),
-            None => claim(&mut world.by_canonical_arn, canonical_key(&entry.principal_arn), &entry),
+        match entry.principal_id() {
+            Some(id) => world.by_id.insert(id, &entry),
+            None => world.by_canonical_arn.insert(&entry.principal_arn.canonical_key(), &entry),
         }
-        world.entries.insert(entry.principal_arn.clone(), entry);
+        world.entries.insert(ByArn(entry));
         world
     }
 
@@ -189,53 +191,44 @@ impl World {
     #[must_use]
     pub fn without_entry(&self, principal: &PrincipalArn) -> Self {
         let mut world = self.clone();
-        if let Some(removed) = world.entries.remove(principal) {
-            match &removed.principal_id {
-                Some(id) => release(&mut world.by_id, id, principal),
-                None => release(&mut world.by_canonical_arn, &canonical_key(principal), principal),
+        if let Some(ByArn(removed)) = world.entries.remove(principal.as_str()) {
+            match removed.principal_id() {
+                Some(id) => world.by_id.remove(id, &removed),
+                None => world.by_canonical_arn.remove(&principal.canonical_key(), &removed),
             }
         }
         world
     }
 }
 
-/// The entries that one caller could come in by, of which the first counts. Nearly always there is one; entries read
-/// from elsewhere, without unique ids, may be more: a role that moved to another path leaves its old entry behind.
-///
-/// They are kept in the order of their ARNs, so that a World decides by what its entries are, not by which was written
-/// last.
+/// An entry in its place by its principal's ARN. Whoever has the text finds it without a copy of it.
 #[derive(Clone, Debug)]
-struct Claims {
-    first: Arc<AccessEntry>,
-    others: Vec<Arc<AccessEntry>>,
-}
+struct ByArn(Arc<AccessEntry>);
 
-fn claim<K: Clone + Eq + std::hash::Hash>(index: &mut imbl::HashMap<K, Claims>, key: K, entry: &Arc<AccessEntry>) {
-    let Some(claims) = index.get_mut(&key) else {
-        index.insert(key, Claims { first: Arc::clone(entry), others: Vec::new() });
-        return;
-    };
-    let mut later = Arc::clone(entry);
-    if later.principal_arn < claims.first.principal_arn {
-        std::mem::swap(&mut later, &mut claims.first);
-    }
-    let at = claims.others.partition_point(|other| other.principal_arn < later.principal_arn);
-    claims.others.insert(at, later);
-}
-
-fn release<K: Clone + Eq + std::hash::Hash>(index: &mut imbl::HashMap<K, Claims>, key: &K, principal: &PrincipalArn) {
-    let Some(claims) = index.get_mut(key) else { return };
-    if claims.first.principal_arn != *principal {
-        claims.others.retain(|other| other.principal_arn != *principal);
-    } else if claims.others.is_empty() {
-        index.remove(key);
-    } else {
-        claims.first = claims.others.remove(0);
+impl Borrow<str> for ByArn {
+    fn borrow(&self) -> &str {
+        self.0.principal_arn.as_str()
     }
 }
 
-fn canonical_key(principal: &PrincipalArn) -> Box<str> {
-    principal.canonical_key().into_boxed_str()
+impl PartialEq for ByArn {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.principal_arn == other.0.principal_arn
+    }
+}
+
+impl Eq for ByArn {}
+
+impl PartialOrd for ByArn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByArn {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.principal_arn.cmp(&other.0.principal_arn)
+    }
 }
 
 #[cfg(test)]

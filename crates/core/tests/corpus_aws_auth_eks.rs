@@ -112,7 +112,10 @@ fn run(case: &Case) -> Result<(), String> {
 fn check_caller(world: &World, aws_auth: &AwsAuth, caller: &Caller) -> Result<(), String> {
     let principal = principal(&caller.arn, &caller.access_key_id, caller.private_dns_name.clone());
     let found = resolve(world, &principal)
-        .map(|resolved| Identity { username: resolved.identity.username, groups: resolved.identity.groups })
+        .map(|resolved| Identity {
+            username: resolved.identity.username,
+            groups: resolved.identity.groups.into_owned(),
+        })
         .map_err(|refusal| match refusal {
             Refusal::NotMapped => "not-mapped",
             Refusal::Username { .. } => "template",

@@ -59,8 +59,10 @@ fn check(answer: &Value, changes: &[Change], method: &Method) -> Outcome {
         match change {
             Change::PutEntry(cluster, entry) => {
                 let is_reserved = |text: &str| RESERVED.iter().any(|prefix| text.starts_with(prefix));
-                assert!(entry.r#type.is_for_nodes() || !is_reserved(entry.username.as_str()), "{}", entry.username);
-                assert!(entry.r#type.is_for_nodes() || !entry.kubernetes_groups.iter().any(|group| is_reserved(group)));
+                assert!(entry.r#type.is_for_nodes() || !is_reserved(entry.username().as_str()), "{}", entry.username());
+                assert!(
+                    entry.r#type.is_for_nodes() || !entry.kubernetes_groups().iter().any(|group| is_reserved(group))
+                );
                 let encoded = doorward_sigv4::query::encode(entry.principal_arn.as_str());
                 let path = format!("/clusters/{cluster}/access-entries/{encoded}");
                 let (shown, _) = run(&after, &Method::GET, &path, "", b"").expect("an entry that was put can be read");

@@ -70,7 +70,7 @@ fn check_allowed(spec: &Value, reason: &str) {
         extra.iter().filter(|(key, _)| key.eq_ignore_ascii_case("principalid")).map(|(_, value)| value).collect();
     assert_eq!(ids, [&serde_json::json!([id])], "the principal id is not exactly the uid's");
     let world = &WORLD.view.cluster("demo").unwrap().world;
-    let entry = world.entries().find(|entry| entry.principal_id.as_ref().is_some_and(|known| known.0 == id));
+    let entry = world.entries().find(|entry| entry.principal_id() == Some(id));
     let entry = entry.expect("somebody without an entry is allowed something");
     assert!(reason.contains(entry.principal_arn.as_str()) && entry.principal_arn.account().as_str() == ACCOUNT);
     let asked = spec["resourceAttributes"].as_object().expect("neither policy includes a path");

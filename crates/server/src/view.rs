@@ -107,13 +107,12 @@ impl View {
             Change::PutEntry(cluster, entry) => {
                 self.in_cluster(cluster, |view| {
                     view.world = view.world.with_entry(entry.as_ref().clone());
-                    view.usage.put_entry(entry.principal_arn.as_str(), entry.created_at);
                 });
             }
             Change::DeleteEntry(cluster, principal) => {
                 self.in_cluster(cluster, |view| {
                     view.world = view.world.without_entry(principal);
-                    view.usage.delete_entry(principal.as_str());
+                    view.usage.delete_entry(principal);
                 });
             }
             Change::PutUpdate(cluster, update) => self.in_cluster(cluster, |view| {

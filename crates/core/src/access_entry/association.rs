@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::AccessEntry;
 use super::error::AccessEntryError;
+use super::{AccessEntry, Moment};
 use crate::access_policy::{AccessPolicyArn, Catalogue};
 use crate::access_scope::AccessScope;
 use crate::partition::Partition;
@@ -21,9 +21,9 @@ pub struct AssociatedAccessPolicy {
     /// Where it counts.
     pub access_scope: AccessScope,
     /// When the policy was first associated.
-    pub associated_at: Timestamp,
+    pub associated_at: Moment,
     /// When the scope last changed.
-    pub modified_at: Timestamp,
+    pub modified_at: Moment,
 }
 
 impl AccessEntry {
@@ -49,12 +49,12 @@ impl AccessEntry {
         if policy.service_linked_role_only {
             return Err(AccessEntryError::PolicyForServiceLinkedRoles(policy_arn.clone()));
         }
-        let associated_at = self.access_policies.get(policy_arn.name()).map_or(now, |before| before.associated_at);
+        let modified_at = Moment::from(now);
+        let before = self.access_policies.get(policy_arn.name());
+        let associated_at = before.map_or(modified_at, |before| before.associated_at);
         let association =
-            AssociatedAccessPolicy { policy_arn: policy_arn.clone(), access_scope, associated_at, modified_at: now };
-        let mut entry = self.clone();
-        entry.access_policies.insert(policy_arn.name().to_owned(), association.clone());
-        Ok((entry, association))
+            AssociatedAccessPolicy { policy_arn: policy_arn.clone(), access_scope, associated_at, modified_at };
+        Ok((Self { access_policies: self.access_policies.with(association.clone()), ..self.clone() }, association))
     }
 
     /// The entry after `DisassociateAccessPolicy`.
@@ -62,9 +62,10 @@ impl AccessEntry {
     /// # Errors
     /// [`AccessEntryError::NotAssociated`] if the entry does not have the policy.
     pub fn disassociated(&self, policy_arn: &AccessPolicyArn) -> Result<Self, AccessEntryError> {
-        let mut entry = self.clone();
-        match entry.access_policies.remove(policy_arn.name()) {
-            Some(removed) if removed.policy_arn == *policy_arn => Ok(entry),
+        match self.access_policies.get(policy_arn.name()) {
+            Some(association) if association.policy_arn == *policy_arn => {
+                Ok(Self { access_policies: self.access_policies.without(policy_arn.name()), ..self.clone() })
+            }
             _ => Err(AccessEntryError::NotAssociated),
         }
     }

@@ -4,6 +4,7 @@
 //! is chosen as aws-auth has it for the same nodes: the groups of Windows and Fargate nodes, and the identity of EC2
 //! (Auto Mode) and HyperPod nodes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -77,18 +78,25 @@ impl EntryType {
     /// # Errors
     /// If the principal's own path reads like a placeholder: nobody could be told apart by such a name.
     pub fn default_username(self, principal: &PrincipalArn) -> Result<Template, AccessEntryError> {
-        let text = match self {
-            Self::Standard if principal.kind() == PrincipalKind::Role => format!(
-                "arn:{}:sts::{}:assumed-role/{}/{{{{SessionName}}}}",
-                principal.partition(),
-                principal.account(),
-                principal.name()
-            ),
-            Self::Standard => principal.as_str().to_owned(),
-            Self::Ec2Linux | Self::Ec2Windows | Self::Ec2 => "system:node:{{EC2PrivateDNSName}}".to_owned(),
-            Self::FargateLinux | Self::HybridLinux | Self::HyperpodLinux => "system:node:{{SessionName}}".to_owned(),
-        };
-        Template::parse(&text).map_err(|error| AccessEntryError::Username(error.to_string()))
+        Template::parse(&self.default_username_text(principal))
+            .map_err(|error| AccessEntryError::Username(error.to_string()))
+    }
+
+    /// The same, not read as a template yet.
+    pub(super) fn default_username_text(self, principal: &PrincipalArn) -> Cow<'_, str> {
+        match self {
+            Self::Standard if principal.kind() == PrincipalKind::Role => {
+                let (partition, account) = (principal.partition().name(), principal.account());
+                // Not by `format!`, which is slower: a caller's name is made of this at each login.
+                let name = principal.name();
+                ["arn:", partition, ":sts::", account.as_str(), ":assumed-role/", name, "/{{SessionName}}"]
+                    .concat()
+                    .into()
+            }
+            Self::Standard => principal.as_str().into(),
+            Self::Ec2Linux | Self::Ec2Windows | Self::Ec2 => "system:node:{{EC2PrivateDNSName}}".into(),
+            Self::FargateLinux | Self::HybridLinux | Self::HyperpodLinux => "system:node:{{SessionName}}".into(),
+        }
     }
 
     /// The groups when the request names none.

@@ -24,7 +24,7 @@ fn entry(principal: &str, kind: Option<&str>) -> AccessEntry {
 fn each_type_has_its_default_username_and_groups() {
     let identity = |principal, kind| {
         let entry = entry(principal, kind);
-        (entry.username.as_str().to_owned(), entry.kubernetes_groups.join(","))
+        (entry.username().as_str().to_owned(), entry.kubernetes_groups().join(","))
     };
     let session = "arn:aws:sts::123456789012:assumed-role/dev/{{SessionName}}";
     assert_eq!(identity(ROLE, None), (session.into(), "".into()));
@@ -104,9 +104,9 @@ fn an_update_changes_what_it_names_and_an_empty_list_clears() {
     let before = request(ROLE, None, Some("a:b"), &["g"]).unwrap();
     let before = AccessEntry::new(before, None, "id".into(), Timestamp::UNIX_EPOCH).unwrap();
     let after = before.updated(AccessEntryUpdate::parse(Some("c"), None).unwrap(), later).unwrap();
-    assert_eq!((after.username.as_str(), after.kubernetes_groups.len(), after.modified_at), ("c", 1, later));
+    assert_eq!((after.username().as_str(), after.kubernetes_groups().len(), after.modified_at()), ("c", 1, later));
     let after = before.updated(AccessEntryUpdate::parse(None, Some(&[])).unwrap(), later).unwrap();
-    assert_eq!((after.username.as_str(), after.kubernetes_groups.len()), ("a:b", 0));
+    assert_eq!((after.username().as_str(), after.kubernetes_groups().len()), ("a:b", 0));
     let echoed = AccessEntryUpdate::parse(Some("arn:aws:sts::123456789012:assumed-role/dev/{{SessionName}}"), None);
     assert!(before.updated(echoed.unwrap(), later).is_ok());
     let node = entry(ROLE, Some("EC2_LINUX"));
@@ -132,7 +132,8 @@ fn associating_again_replaces_the_scope_and_keeps_the_first_time() {
     let (twice, association) = associate(&once, "AmazonEKSViewPolicy", carts.clone(), 2).unwrap();
     assert_eq!(twice.access_policies.len(), 1);
     assert_eq!(association.access_scope, carts);
-    assert_eq!((association.associated_at.as_second(), association.modified_at.as_second()), (1, 2));
+    let seconds = [association.associated_at, association.modified_at].map(|at| Timestamp::from(at).as_second());
+    assert_eq!(seconds, [1, 2]);
     let arn = AccessPolicyArn::new(Partition::Aws, "AmazonEKSViewPolicy");
     let none = twice.disassociated(&arn).unwrap();
     assert!(none.access_policies.is_empty());
@@ -173,4 +174,16 @@ fn an_entry_survives_its_json_form() {
     let (entry, _) = associate(&entry(ROLE, None), "AmazonEKSViewPolicy", scope, 5).unwrap();
     let text = serde_json::to_string(&entry).unwrap();
     assert_eq!(serde_json::from_str::<AccessEntry>(&text).unwrap(), entry);
+}
+
+#[test]
+fn an_entry_is_stored_as_it_always_was_to_the_byte() {
+    let usual = r#"{"principalArn":"arn:aws:iam::123456789012:role/team/dev","principalId":"AROADEV","type":"STANDARD","username":"arn:aws:sts::123456789012:assumed-role/dev/{{SessionName}}","kubernetesGroups":[],"tags":{},"id":"0f8fad5b-d9cb-469f-a165-70867728950e","createdBy":"DNG5k0Vqlf6Yw0jkb5oEFIY3nYZhVDzt9gGXXIsVIZc","createdAt":"2026-11-26T21:30:00.123456789Z","modifiedAt":"2026-11-26T21:30:00.123456789Z","accessPolicies":{"AmazonEKSViewPolicy":{"policyArn":"arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy","accessScope":{"type":"namespace","namespaces":["carts"]},"associatedAt":"2026-11-26T21:30:01.5Z","modifiedAt":"2026-11-26T21:30:02Z"}}}"#;
+    let unusual = r#"{"principalArn":"arn:aws-cn:iam::123456789012:user/div/a-user-with-a-long-name","type":"STANDARD","username":"team:x","kubernetesGroups":["b","a"],"tags":{"k":"v w"},"id":"an id of another kind","createdAt":"1970-01-01T00:00:00Z","modifiedAt":"2200-01-01T00:00:00Z","accessPolicies":{"AmazonEKSEditPolicy":{"policyArn":"arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSEditPolicy","accessScope":{"type":"cluster","namespaces":[]},"associatedAt":"2026-01-01T00:00:00Z","modifiedAt":"2026-01-01T00:00:00Z"},"PolicyOfAnotherDay":{"policyArn":"arn:aws-cn:eks::aws:cluster-access-policy/PolicyOfAnotherDay","accessScope":{"type":"namespace","namespaces":["z-*","a-namespace-of-more-than-twenty-two-bytes"]},"associatedAt":"2026-01-01T00:00:00Z","modifiedAt":"2026-01-01T00:00:00Z"}}}"#;
+    let node = r#"{"principalArn":"arn:aws:iam::123456789012:role/n","principalId":"AROANODE","type":"EC2_LINUX","username":"system:node:{{EC2PrivateDNSName}}","kubernetesGroups":["system:nodes"],"tags":{},"id":"","createdAt":"2026-01-01T00:00:00Z","modifiedAt":"2026-01-01T00:00:00Z","accessPolicies":{}}"#;
+    for text in [usual, unusual, node] {
+        let entry: AccessEntry = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&entry).unwrap(), text);
+        assert_eq!(AccessEntry::from(entry.record()), entry);
+    }
 }

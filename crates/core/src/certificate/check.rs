@@ -164,7 +164,7 @@ fn templates(worlds: [&World; 2]) -> BTreeMap<String, BTreeSet<String>> {
             templates
                 .entry(entry.principal_arn.canonical_key())
                 .or_default()
-                .insert(entry.username.as_str().to_owned());
+                .insert(entry.username().as_str().to_owned());
         }
         for row in world.aws_auth().mappings() {
             let own = templates.entry(row.arn.to_lowercase()).or_default();

@@ -30,10 +30,10 @@ fn recipe(world: &World, probe: &Principal) -> Option<Recipe> {
         Source::Creator | Source::IdentityMapping { section: Section::Accounts, .. } => None,
         Source::AccessEntry(_) => {
             let entry = world.entry_of_caller(probe)?;
-            let policies = entry.access_policies.values();
+            let policies = entry.access_policies.iter();
             Some(Recipe {
-                username: Some(entry.username.as_str().to_owned()),
-                groups: entry.kubernetes_groups.iter().cloned().collect(),
+                username: Some(entry.username().as_str().to_owned()),
+                groups: entry.kubernetes_groups().iter().cloned().collect(),
                 policies: policies.map(|one| format!("{} {:?}", one.policy_arn, one.access_scope)).collect(),
             })
         }

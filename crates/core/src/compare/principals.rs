@@ -165,7 +165,7 @@ fn collect(world: &World, mapped: &BTreeSet<AccountId>, named: &mut BTreeMap<Str
     for entry in world.entries() {
         let one = named.entry(entry.principal_arn.canonical_key()).or_default();
         one.spellings.insert((Origin::Entry, entry.principal_arn.clone()));
-        one.ids.extend(entry.principal_id.clone());
+        one.ids.extend(entry.principal_id().map(|id| PrincipalId(id.to_owned())));
     }
     for known in world.directory().iter() {
         let one = named.entry(known.arn.canonical_key()).or_default();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::difference::Identity;
 use super::pattern::Pattern;
+use crate::access_entry::AssociatedAccessPolicy;
 use crate::aws_auth::Section;
 use crate::permissions::{By, PermissionSet, of_resolved};
 use crate::principal::Principal;
@@ -101,12 +102,11 @@ fn shape(world: &World, probe: &Principal, source: &Source) -> Option<Shape> {
         }
         Source::AccessEntry(_) => {
             let entry = world.entry_of_caller(probe)?;
-            let scope = |name: &str, scope: &crate::access_scope::AccessScope| format!("{name} {}", scope_text(scope));
             Some(Shape {
-                user: Pattern::of(&entry.username, canonical),
-                groups: entry.kubernetes_groups.iter().map(|group| Pattern::text(group)).collect(),
-                rendered: Rendered::of(&entry.username),
-                policies: entry.access_policies.iter().map(|(name, one)| scope(name, &one.access_scope)).collect(),
+                user: Pattern::of(&entry.username(), canonical),
+                groups: entry.kubernetes_groups().iter().map(|group| Pattern::text(group)).collect(),
+                rendered: Rendered::of(&entry.username()),
+                policies: entry.access_policies.iter().map(policy_text).collect(),
             })
         }
     }
@@ -121,13 +121,18 @@ pub(super) fn scope_text(scope: &crate::access_scope::AccessScope) -> String {
     format!("in {}", names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
+/// An association in words, the same for the same policy and the same set of patterns.
+fn policy_text(association: &AssociatedAccessPolicy) -> String {
+    format!("{} {}", association.policy_arn.name(), scope_text(&association.access_scope))
+}
+
 /// One way in which a caller may be decided about.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     pub(super) identity: Identity,
     /// All that rights depend on: the same key, the same rights (in one World).
     pub(super) key: Key,
-    resolved: Resolved,
+    resolved: Resolved<'static>,
 }
 
 /// What the rights of somebody in a World depend on.
@@ -159,7 +164,7 @@ pub(super) fn order(side: &Option<Side>) -> Option<(&Identity, &Key)> {
 }
 
 impl Side {
-    fn new(world: &World, caller: &Principal, resolved: Resolved) -> Self {
+    fn new(world: &World, caller: &Principal, resolved: Resolved<'_>) -> Self {
         let identity = Identity {
             username: resolved.identity.username.clone(),
             groups: resolved.identity.groups.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
@@ -174,9 +179,9 @@ impl Side {
             groups: identity.groups.iter().filter(counts).cloned().collect(),
             is_node: identity.username.starts_with(crate::permissions::NODE_PREFIX)
                 && identity.groups.iter().any(|group| group == crate::permissions::NODES),
-            policies: associations.map(|(name, one)| format!("{name} {}", scope_text(&one.access_scope))).collect(),
+            policies: associations.map(policy_text).collect(),
         };
-        Self { identity, key, resolved }
+        Self { identity, key, resolved: resolved.into_owned() }
     }
 
     /// Everything it may do.
@@ -192,5 +197,5 @@ pub(super) fn unknown_policies(set: &PermissionSet<'_>) -> BTreeSet<String> {
         _ => None,
     });
     let all = set.unknown.iter().copied().chain(unprinted);
-    all.map(|one| format!("{} {}", one.policy_arn.name(), scope_text(&one.access_scope))).collect()
+    all.map(policy_text).collect()
 }

@@ -193,7 +193,7 @@ fn namespaces_of(rights: &[Right<'_>]) -> Option<Vec<String>> {
                 known.insert(name);
             }
             Scope::Access(AccessScope::Namespaces(list)) => {
-                for pattern in list {
+                for pattern in list.iter() {
                     if pattern.as_str().contains('*') {
                         patterns.insert(pattern);
                     } else {

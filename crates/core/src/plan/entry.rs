@@ -36,10 +36,10 @@ pub(super) fn differences(entry: &AccessEntry, target: &Target) -> Vec<String> {
     }
     if entry.r#type == EntryType::Standard {
         let wanted = username(target);
-        if entry.username.as_str() != wanted {
-            found.push(format!("username `{wanted}` instead of `{}`", entry.username));
+        if entry.username().as_str() != wanted {
+            found.push(format!("username `{wanted}` instead of `{}`", entry.username()));
         }
-        let has: BTreeSet<&str> = entry.kubernetes_groups.iter().map(String::as_str).collect();
+        let has: BTreeSet<&str> = entry.kubernetes_groups().iter().map(String::as_str).collect();
         let wants: BTreeSet<&str> = target.groups.iter().map(String::as_str).collect();
         found.extend(wants.difference(&has).map(|group| format!("group `{group}` added")));
         found.extend(has.difference(&wants).map(|group| format!("group `{group}` removed")));
@@ -58,7 +58,7 @@ pub(super) fn differences(entry: &AccessEntry, target: &Target) -> Vec<String> {
 /// Whether an entry is as a plan leaves it half-way: with a group that is there for the time being.
 pub(super) fn is_unfinished(entry: &AccessEntry, known: &Known<'_>) -> bool {
     entry.r#type == EntryType::Standard
-        && entry.kubernetes_groups.iter().any(|group| known.names.is_bridge_group(group))
+        && entry.kubernetes_groups().iter().any(|group| known.names.is_bridge_group(group))
 }
 
 /// The steps that make a new entry.
@@ -103,10 +103,10 @@ pub(super) fn converge(entry: &AccessEntry, target: &Target, known: &Known<'_>) 
     if entry.r#type == EntryType::Standard {
         let (groups, meanwhile) = groups_meanwhile(target, missing.iter().map(|(arn, _)| *arn), known);
         steps.bridged = missing.iter().flat_map(|(_, policy)| policy.replaces.clone()).collect();
-        let is = |wanted: &[String]| same_groups(&entry.kubernetes_groups, wanted);
+        let is = |wanted: &[String]| same_groups(entry.kubernetes_groups(), wanted);
         let wanted_username = username(target);
-        let is_named = entry.username.as_str() == wanted_username;
-        let before = entry.kubernetes_groups.clone();
+        let is_named = entry.username().as_str() == wanted_username;
+        let before = entry.kubernetes_groups().to_vec();
         if !is_named || !is(&meanwhile) {
             steps.begin.push(Step {
                 id: format!("update-entry:{principal_arn}"),
@@ -117,7 +117,7 @@ pub(super) fn converge(entry: &AccessEntry, target: &Target, known: &Known<'_>) 
                 },
                 undo: Some(Action::UpdateEntry {
                     principal_arn: principal_arn.clone(),
-                    username: (!is_named).then(|| entry.username.as_str().to_owned()),
+                    username: (!is_named).then(|| entry.username().as_str().to_owned()),
                     groups: before,
                 }),
                 why: "an entry of this principal exists and says something else than its row".to_owned(),
@@ -214,7 +214,7 @@ fn same_groups(a: &[String], b: &[String]) -> bool {
 }
 
 fn extra_policies(entry: &AccessEntry, target: &Target) -> Vec<AccessPolicyArn> {
-    let associated = entry.access_policies.values().map(|association| association.policy_arn.clone());
+    let associated = entry.access_policies.iter().map(|association| association.policy_arn.clone());
     associated.filter(|arn| !target.policies.contains_key(arn)).collect()
 }
 

@@ -168,7 +168,7 @@ fn remove_bridges(made: Vec<Made>, known: &Known<'_>, steps: &mut Vec<Step>, war
         .collect();
     let mut needed = BTreeSet::new();
     for entry in known.world.entries().filter(|entry| !settled.contains(&entry.principal_arn.canonical_key())) {
-        for group in entry.kubernetes_groups.iter().filter(|group| known.names.is_bridge_group(group)) {
+        for group in entry.kubernetes_groups().iter().filter(|group| known.names.is_bridge_group(group)) {
             warnings.push(format!(
                 "the entry of `{}` has the group `{group}`, which an unfinished migration left, and no row says what it \
                  should be; look at its policies and remove the group",

@@ -70,7 +70,7 @@ impl<'a> Policies<'a> {
         }
         let wanted = wanted?;
         let name = self.0.iter().find(|(_, grants)| resources(grants) == wanted)?.0;
-        Some((AccessPolicyArn::new(partition, name), AccessScope::Namespaces(namespaces)))
+        Some((AccessPolicyArn::new(partition, name), AccessScope::Namespaces(namespaces.into_iter().collect())))
     }
 }
 

@@ -77,9 +77,8 @@ impl Target {
         policy.replaces.insert(replaces.to_owned());
         policy.scope = match (&policy.scope, scope) {
             (AccessScope::Namespaces(some), AccessScope::Namespaces(more)) => {
-                let mut together = some.clone();
-                together.extend(more.into_iter().filter(|pattern| !some.contains(pattern)));
-                AccessScope::Namespaces(together)
+                let more = more.iter().filter(|pattern| !some.contains(pattern));
+                AccessScope::Namespaces(some.iter().chain(more).cloned().collect())
             }
             _ => AccessScope::Cluster,
         };

@@ -16,7 +16,7 @@ pub(super) fn templates(world: &World, principal: &Principal) -> (Option<Templat
         && let Some(entry) = world.entry_of_caller(principal)
     {
         // The groups of an entry are literal.
-        return (Some(entry.username.clone()), Vec::new());
+        return (Some(entry.username()), Vec::new());
     }
     let found = world.mode().uses_aws_auth().then(|| world.aws_auth().find(&principal.canonical)).flatten();
     match found {

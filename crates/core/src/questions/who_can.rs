@@ -372,6 +372,6 @@ impl<'a> Ground<'a> {
 }
 
 /// The identity's groups as the API server has them: with the one for everybody.
-pub(super) fn groups_of(identity: &KubernetesIdentity) -> Vec<&str> {
+pub(super) fn groups_of<'a>(identity: &'a KubernetesIdentity<'_>) -> Vec<&'a str> {
     identity.groups.iter().map(String::as_str).chain([AUTHENTICATED]).collect()
 }

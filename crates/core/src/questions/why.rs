@@ -69,7 +69,7 @@ fn entry(world: &World, caller: &Caller) -> Step {
     let found = world.entry_of_caller(&caller.principal);
     let line = match (mode.uses_access_entries(), found) {
         (true, Some(entry)) => {
-            let by = if entry.principal_id.is_some() { "unique id" } else { "ARN, no unique id is known" };
+            let by = if entry.principal_id().is_some() { "unique id" } else { "ARN, no unique id is known" };
             let mut line = format!("the access entry of `{}` decides (found by {by})", entry.principal_arn);
             // Without unique ids a role that was moved cannot be told from the one that took its name.
             if entry.principal_arn.path() != caller.arn.path() {

@@ -47,7 +47,7 @@ fn times_are_read_as_the_api_and_as_the_cli_print_them() {
 fn an_entry_is_known_by_the_id_that_the_directory_has_for_exactly_its_arn() {
     let mut document = world();
     let id = |document: &WorldDocument| {
-        document.to_world().unwrap().entries().next().unwrap().principal_id.clone().map(|id| id.0)
+        document.to_world().unwrap().entries().next().unwrap().principal_id().map(str::to_owned)
     };
     assert_eq!(id(&document).as_deref(), Some("AROAX"));
     document.directory =

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::error::WorldDocumentError as Error;
 use super::{EntryDocument, WorldDocument};
-use crate::access_entry::{AccessEntry, AssociatedAccessPolicy, EntryType};
+use crate::access_entry::{AccessEntry, AccessEntryRecord, AssociatedAccessPolicy, EntryType};
 use crate::aws_auth::{Authenticator, parse_as};
 use crate::directory::Directory;
 use crate::principal::{PrincipalArn, PrincipalId};
@@ -53,15 +53,14 @@ impl WorldDocument {
         let created_at = entry.created_at.unwrap_or(Timestamp::UNIX_EPOCH);
         let policies = entry.associated_access_policies.iter().map(|association| {
             let associated_at = association.associated_at.unwrap_or(created_at);
-            let associated = AssociatedAccessPolicy {
+            AssociatedAccessPolicy {
                 policy_arn: association.policy_arn.clone(),
                 access_scope: association.access_scope.clone(),
-                associated_at,
-                modified_at: association.modified_at.unwrap_or(associated_at),
-            };
-            (association.policy_arn.name().to_owned(), associated)
+                associated_at: associated_at.into(),
+                modified_at: association.modified_at.unwrap_or(associated_at).into(),
+            }
         });
-        Ok(AccessEntry {
+        let record = AccessEntryRecord {
             principal_arn: entry.principal_arn.clone(),
             principal_id: id_of_entry(&entry.principal_arn, directory),
             r#type: EntryType::from_name(&entry.r#type).unwrap_or_default(),
@@ -73,7 +72,8 @@ impl WorldDocument {
             created_at,
             modified_at: entry.modified_at.unwrap_or(created_at),
             access_policies: policies.collect(),
-        })
+        };
+        Ok(record.into())
     }
 }
 

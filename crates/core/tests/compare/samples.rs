@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use doorward_core::access_entry::{AccessEntry, AssociatedAccessPolicy, EntryType, Tags};
+use doorward_core::access_entry::{AccessEntry, AccessEntryRecord, AssociatedAccessPolicy, EntryType, Tags};
 use doorward_core::access_policy::{AccessPolicy, AccessPolicyArn, Catalogue, Documented};
 use doorward_core::access_scope::AccessScope;
 use doorward_core::authentication_mode::AuthenticationMode;
@@ -325,15 +325,14 @@ fn access_entry(entry: &Entry) -> AccessEntry {
     let policies = entry.policies.iter().map(|(name, namespaces)| {
         let kind = if namespaces.is_empty() { "cluster" } else { "namespace" };
         let namespaces: Vec<String> = namespaces.iter().map(|&name| name.to_owned()).collect();
-        let associated = AssociatedAccessPolicy {
+        AssociatedAccessPolicy {
             policy_arn: AccessPolicyArn::new(Partition::Aws, name),
             access_scope: AccessScope::parse(kind, &namespaces).unwrap(),
-            associated_at: now,
-            modified_at: now,
-        };
-        ((*name).to_owned(), associated)
+            associated_at: now.into(),
+            modified_at: now.into(),
+        }
     });
-    AccessEntry {
+    let record = AccessEntryRecord {
         principal_arn: PrincipalArn::parse(&entry.arn).unwrap(),
         principal_id: entry.id.map(|id| PrincipalId(id.to_owned())),
         r#type: EntryType::Standard,
@@ -345,7 +344,8 @@ fn access_entry(entry: &Entry) -> AccessEntry {
         created_at: now,
         modified_at: now,
         access_policies: policies.collect(),
-    }
+    };
+    record.into()
 }
 
 fn rbac(bound: &[Bound]) -> Rbac {

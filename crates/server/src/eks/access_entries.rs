@@ -1,6 +1,6 @@
 //! CreateAccessEntry, DescribeAccessEntry, UpdateAccessEntry, DeleteAccessEntry, ListAccessEntries.
 
-use doorward_core::access_entry::{AccessEntry, AccessEntryError};
+use doorward_core::access_entry::{AccessEntry, AccessEntryError, AccessEntryRecord};
 use doorward_core::access_policy::AccessPolicyArn;
 use doorward_core::principal::{PrincipalArn, PrincipalId};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str, create: &Creat
     let fingerprint =
         create.body.client_request_token.as_deref().map(|token| fingerprint(token, &format!("{request:?}")));
     if let Some(entry) = cluster.world.entry(&request.principal_arn) {
-        if fingerprint.is_some() && entry.created_by == fingerprint {
+        if fingerprint.is_some() && entry.created_by() == fingerprint.as_deref() {
             return Ok((json!({ "accessEntry": json::access_entry(entry, &cluster.cluster) }), Vec::new()));
         }
         return Err(AccessEntryError::AlreadyExists.into());
@@ -34,7 +34,7 @@ pub(super) fn create(view: &View, call: &Call<'_>, cluster: &str, create: &Creat
     }
     let principal_id = principal_id(view, cluster, &request.principal_arn)?;
     let entry = AccessEntry::new(request, principal_id, call.new_id.to_owned(), call.now)?;
-    let entry = AccessEntry { created_by: fingerprint, ..entry };
+    let entry = AccessEntry::from(AccessEntryRecord { created_by: fingerprint, ..entry.record() });
     let answer = json!({ "accessEntry": json::access_entry(&entry, &cluster.cluster) });
     Ok((answer, vec![put(cluster, entry)?]))
 }

@@ -51,7 +51,7 @@ pub(super) fn list_associated(view: &View, call: &Call<'_>, cluster: &str, princ
     let (cluster, entry) = find(view, cluster, principal)?;
     // By name is by ARN: all are of one partition.
     let rest =
-        entry.access_policies.values().filter(|one| page.after().is_none_or(|after| one.policy_arn.name() > after));
+        entry.access_policies.iter().filter(|one| page.after().is_none_or(|after| one.policy_arn.name() > after));
     let (policies, token) = page.take(rest, |association| association.policy_arn.name().to_owned());
     let answer = json!({
         "clusterName": cluster.record.name.as_str(),

@@ -22,12 +22,12 @@ pub(crate) fn access_entry(entry: &AccessEntry, cluster: &Cluster) -> Value {
     json!({
         "clusterName": cluster.name.as_str(),
         "principalArn": entry.principal_arn.as_str(),
-        "kubernetesGroups": entry.kubernetes_groups,
+        "kubernetesGroups": entry.kubernetes_groups(),
         "accessEntryArn": entry.arn(cluster),
-        "createdAt": timestamp(entry.created_at),
-        "modifiedAt": timestamp(entry.modified_at),
-        "tags": entry.tags,
-        "username": entry.username.as_str(),
+        "createdAt": timestamp(entry.created_at()),
+        "modifiedAt": timestamp(entry.modified_at()),
+        "tags": entry.tags(),
+        "username": entry.username().as_str(),
         "type": entry.r#type.name(),
     })
 }
@@ -37,8 +37,8 @@ pub(crate) fn association(association: &AssociatedAccessPolicy) -> Value {
     json!({
         "policyArn": association.policy_arn.as_str(),
         "accessScope": access_scope(&association.access_scope),
-        "associatedAt": timestamp(association.associated_at),
-        "modifiedAt": timestamp(association.modified_at),
+        "associatedAt": timestamp(association.associated_at.into()),
+        "modifiedAt": timestamp(association.modified_at.into()),
     })
 }
 

@@ -249,9 +249,9 @@ fn strings(list: Option<&[String]>) -> impl Iterator<Item = &str> {
 
 fn set_entry<'a>(context: &mut Context<'a>, entry: &'a AccessEntry) {
     context.set("eks:accessEntryType", entry.r#type.name());
-    context.set("eks:username", entry.username.as_str());
-    context.set_all("eks:kubernetesGroups", strings(Some(&entry.kubernetes_groups)));
-    set_resource_tags(context, &entry.tags);
+    context.set("eks:username", String::from(entry.username()));
+    context.set_all("eks:kubernetesGroups", strings(Some(entry.kubernetes_groups())));
+    set_resource_tags(context, entry.tags());
 }
 
 fn set_update<'a>(context: &mut Context<'a>, update: &'a Update) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doorward_core::access_entry::{AccessEntry, Tags, merge_tags};
+use doorward_core::access_entry::{AccessEntry, AccessEntryRecord, Tags, merge_tags};
 use doorward_core::account_id::AccountId;
 use http::StatusCode;
 use serde_json::json;
@@ -70,7 +70,7 @@ impl<'a> Resource<'a> {
             return Ok(Self::Cluster(cluster));
         }
         // The id alone nearly decides; the whole ARN of thousands of entries need not be written.
-        let is_named = |entry: &&Arc<AccessEntry>| arn.ends_with(&entry.id) && entry.arn(&cluster.cluster) == arn;
+        let is_named = |entry: &&Arc<AccessEntry>| arn.ends_with(&*entry.id()) && entry.arn(&cluster.cluster) == arn;
         let entry = cluster.world.entries().find(is_named).ok_or_else(not_found)?;
         Ok(Self::AccessEntry(cluster, entry))
     }
@@ -78,7 +78,7 @@ impl<'a> Resource<'a> {
     fn tags(&self) -> &Tags {
         match self {
             Self::Cluster(cluster) => &cluster.record.tags,
-            Self::AccessEntry(_, entry) => &entry.tags,
+            Self::AccessEntry(_, entry) => entry.tags(),
         }
     }
 
@@ -86,8 +86,8 @@ impl<'a> Resource<'a> {
         match self {
             Self::Cluster(cluster) => Change::PutCluster(Box::new(ClusterRecord { tags, ..cluster.record.clone() })),
             Self::AccessEntry(cluster, entry) => {
-                let entry = AccessEntry { tags, modified_at: call.now, ..(*entry).clone() };
-                Change::PutEntry(cluster.record.name.clone(), Box::new(entry))
+                let record = AccessEntryRecord { tags, modified_at: call.now, ..entry.record() };
+                Change::PutEntry(cluster.record.name.clone(), Box::new(record.into()))
             }
         }
     }

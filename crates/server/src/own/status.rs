@@ -41,7 +41,8 @@ fn hidden_administrator(cluster: &ClusterView) -> Option<Value> {
 
 /// Associations that grant nothing because AWS does not print the policy's rules.
 fn policies_without_effect<'a>(cluster: &'a ClusterView, entry: &'a AccessEntry) -> impl Iterator<Item = Value> + 'a {
-    entry.access_policies.keys().filter_map(|name| {
+    entry.access_policies.iter().filter_map(|association| {
+        let name = association.policy_arn.name();
         let policy = cluster.world.catalogue().find(name)?;
         policy.grants_nothing().then(|| json!({ "principalArn": entry.principal_arn.as_str(), "policy": name }))
     })

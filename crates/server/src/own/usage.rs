@@ -9,7 +9,7 @@ use crate::view::View;
 pub(super) fn usage(view: &View, call: &Call<'_>, name: &str) -> Outcome {
     let cluster = view.cluster(name).filter(|cluster| cluster.record.account == call.caller.account);
     let cluster = cluster.ok_or_else(|| ApiError::no_cluster(name))?;
-    let record = cluster.usage.record();
+    let record = cluster.usage.record(&cluster.world);
     let entries: Vec<Value> = record
         .entries
         .iter()

@@ -35,7 +35,7 @@ impl Keeper {
             let name = &cluster.record.name;
             let mut kept = UsageRecord::default();
             keeper.written.get(name).into_iter().flatten().for_each(|part| kept.extend(part.clone()));
-            engine.observe(name, |cluster| cluster.usage.restore(&kept, now));
+            engine.observe(name, |cluster| cluster.usage.restore(&cluster.world, &kept, now));
         }
         // The order of the keys is that of their text and not of the parts: all are written once, and then known.
         keeper.written.values_mut().flatten().for_each(|part| *part = UsageRecord::default());
@@ -78,7 +78,8 @@ impl Keeper {
             self.written.remove(&name);
         }
         for cluster in view.clusters() {
-            self.write(store, &cluster.record.name, cluster.usage.record().parts()).await?;
+            cluster.usage.forget_deleted(&cluster.world);
+            self.write(store, &cluster.record.name, cluster.usage.kept().parts()).await?;
         }
         Ok(())
     }

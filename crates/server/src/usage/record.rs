@@ -42,7 +42,11 @@ pub struct RowEvidence {
 
 /// How everything in a cluster was used, or a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UsageRecord {
+    /// Since when entries are counted that were there at that time; others are since they were made. In the first part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counting_since: Option<Timestamp>,
     /// By the ARN of the entry's principal.
     pub entries: BTreeMap<String, Evidence>,
     /// Rows, sorted by section and ARN.
@@ -53,7 +57,7 @@ impl UsageRecord {
     /// The record in parts, each of which one document takes. A row whose ARN no principal can have is left out.
     pub(super) fn parts(&self) -> Vec<Self> {
         let mut parts = Vec::new();
-        let mut part = Self::default();
+        let mut part = Self { counting_since: self.counting_since, ..Self::default() };
         let mut full = |part: &mut Self| {
             if part.entries.len() + part.rows.len() >= IN_ONE_DOCUMENT {
                 parts.push(std::mem::take(part));
@@ -67,7 +71,7 @@ impl UsageRecord {
             part.rows.push(row.clone());
             full(&mut part);
         }
-        if !(part.entries.is_empty() && part.rows.is_empty()) {
+        if part != Self::default() {
             parts.push(part);
         }
         parts
@@ -75,6 +79,7 @@ impl UsageRecord {
 
     /// Adds another part.
     pub(super) fn extend(&mut self, part: Self) {
+        self.counting_since = self.counting_since.or(part.counting_since);
         self.entries.extend(part.entries);
         self.rows.extend(part.rows);
     }
@@ -90,7 +95,9 @@ mod tests {
         let row =
             |at: usize| RowEvidence { section: Section::Users, arn: format!("{at:0>700}"), evidence: evidence.clone() };
         let entry = |at: usize| (format!("{at:0>700}"), evidence.clone());
-        let whole = UsageRecord { entries: (0..1_500).map(entry).collect(), rows: (0..1_500).map(row).collect() };
+        let counting_since = Some(Timestamp::UNIX_EPOCH);
+        let (entries, rows) = ((0..1_500).map(entry).collect(), (0..1_500).map(row).collect());
+        let whole = UsageRecord { counting_since, entries, rows };
         let parts = whole.parts();
         assert_eq!(parts.len(), 75);
         for part in &parts {

@@ -90,7 +90,7 @@ async fn decided(
     cluster: &ClusterView,
     spec: &TokenReviewSpec,
     caller: &Principal,
-    outcome: Result<Resolved, Refusal>,
+    outcome: Result<Resolved<'_>, Refusal>,
 ) -> Authentication {
     let name = &cluster.record.name;
     match outcome {

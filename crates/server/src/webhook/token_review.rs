@@ -50,13 +50,13 @@ pub(super) struct UserInfo {
     extra: BTreeMap<&'static str, [String; 1]>,
 }
 
-impl From<KubernetesIdentity> for UserInfo {
-    fn from(identity: KubernetesIdentity) -> Self {
+impl From<KubernetesIdentity<'_>> for UserInfo {
+    fn from(identity: KubernetesIdentity<'_>) -> Self {
         Self {
             username: identity.username,
             uid: identity.uid,
-            groups: identity.groups,
-            extra: identity.extra.into_iter().map(|(key, value)| (key, [value])).collect(),
+            groups: identity.groups.into_owned(),
+            extra: identity.extra.into_iter().map(|(key, value)| (key, [value.into_owned()])).collect(),
         }
     }
 }

@@ -184,14 +184,14 @@ fn example<'a>(permission: &Permission<'a>) -> Option<ResourceAttributes<'a>> {
 
 async fn agree(
     client: &Client,
-    identity: &KubernetesIdentity,
+    identity: &KubernetesIdentity<'_>,
     request: &ResourceAttributes<'_>,
     expected: bool,
     principal: &PrincipalArn,
 ) -> Result<Answer<()>, String> {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let groups = identity.groups.iter().cloned().chain([AUTHENTICATED.to_owned()]).collect();
-    let extra = identity.extra.iter().map(|(key, value)| ((*key).to_owned(), vec![value.clone()])).collect();
+    let extra = identity.extra.iter().map(|(key, value)| ((*key).to_owned(), vec![value.to_string()])).collect();
     let spec = SubjectAccessReviewSpec {
         user: Some(identity.username.clone()),
         uid: Some(identity.uid.clone()),
