@@ -8,6 +8,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
+bash scripts/instructions.sh
 bash scripts/setup.sh compiler nginx aws
 cargo build --locked --release -p doorward-cli -p doorward-bench
 target=${CARGO_TARGET_DIR:-target}
