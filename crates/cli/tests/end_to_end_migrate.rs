@@ -595,7 +595,7 @@ kubectl create rolebinding bound -n ui --clusterrole=pod-reader --user=bound");
             let of = |at: usize| permissions(&worlds[at], &caller).unwrap();
             let identity = |at: usize| {
                 let mut found = of(at).resolved.identity;
-                found.groups.sort_unstable();
+                found.groups.to_mut().sort_unstable();
                 json!({ "username": found.username, "groups": found.groups })
             };
             let allowed = [0, 1].map(|at| vec![of(at).permissions.decide(&Attributes::Resource(probe)).is_allowed()]);

@@ -106,7 +106,6 @@ struct StoredValue {
 }
 
 /// A store of which some values are sealed.
-#[derive(Debug)]
 pub struct Sealed {
     store: Arc<dyn Store>,
     seal: Seal,
@@ -129,6 +128,12 @@ impl Sealed {
     /// Seals the values of the keys that `is_secret` names.
     pub fn new(store: Arc<dyn Store>, keys: SealingKeys, is_secret: fn(&Key) -> bool) -> Self {
         Self { store, seal: Seal { keys: Arc::new(keys), is_secret } }
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealed").field("seal", &self.seal).finish_non_exhaustive()
     }
 }
 

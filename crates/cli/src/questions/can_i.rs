@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &CanIArgs, talk: Talk) -> Result<ExitCode, CliErro
         principal: answer.caller.arn.as_str(),
         session: &answer.caller.principal.session_name,
         username: identity.map(|identity| identity.username.as_str()),
-        groups: identity.map(|identity| identity.groups.as_slice()),
+        groups: identity.map(|identity| &*identity.groups),
         caveats: answer.caveats.iter().map(ToString::to_string).collect(),
         rbac_is_known: document.rbac.is_some(),
     };

@@ -64,7 +64,7 @@ pub(super) fn run(
         decision: if answer.access.is_some() { "letIn" } else { decision_name(&answer.decision) },
         bypass: answer.access.as_ref().is_some_and(|access| access.permissions.is_master),
         username: identity.map(|identity| identity.username.clone()),
-        groups: identity.map(|identity| identity.groups.clone()),
+        groups: identity.map(|identity| identity.groups.to_vec()),
         permissions: rows(&answer, format != WideFormat::Table),
         caveats: answer.caveats.iter().map(ToString::to_string).collect(),
     };
