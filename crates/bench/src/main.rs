@@ -6,6 +6,7 @@
 //! measured is said to be so, with the reason.
 
 mod api;
+mod aws_rows;
 mod core_rows;
 mod http;
 mod load;
@@ -44,7 +45,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         say("an empty server: start, memory");
         server_rows::empty(settings, &folder.path().join("empty"), &mut report).await?;
     }
-    if ["server", "webhook", "write", "cli"].iter().any(|part| settings.wants(part)) {
+    if ["server", "webhook", "aws", "write", "cli"].iter().any(|part| settings.wants(part)) {
         with_servers(settings, folder.path(), &mut report).await?;
     }
     report.not_measured("revocation in the lab, webhook caches at zero", "1,000 of 1,000", "needs a kube-apiserver");
@@ -64,6 +65,10 @@ async fn with_servers(settings: &Settings, folder: &Path, report: &mut Report) -
     if settings.wants("webhook") {
         say("webhooks, beside nginx");
         webhook_rows::measure(settings, &folder.join("nginx"), &small, &large, report).await?;
+    }
+    if settings.wants("aws") {
+        say("tokens that AWS proves");
+        aws_rows::measure(settings, folder, &small, report).await?;
     }
     if settings.wants("write") {
         say("writes and lists, beside fsync");
