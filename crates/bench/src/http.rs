@@ -103,6 +103,16 @@ pub(crate) fn client_config(pki: &Pki, cluster: &ClusterName) -> anyhow::Result<
     Ok(Arc::new(config))
 }
 
+/// What whoever comes with a bearer token does: it shows no certificate.
+pub(crate) fn tls_without_certificate(roots: RootCertStore) -> anyhow::Result<Arc<ClientConfig>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
 /// A POST of JSON, as bytes.
 pub(crate) fn post_json(path: &str, body: &str) -> Vec<u8> {
     format!(

@@ -6,6 +6,7 @@
 //! measured is said to be so, with the reason.
 
 mod api;
+mod aws_rows;
 mod core_rows;
 mod http;
 mod load;
@@ -13,6 +14,7 @@ mod nginx;
 mod place;
 mod process;
 mod report;
+mod revocation_rows;
 mod server_rows;
 mod settings;
 mod token_rows;
@@ -44,10 +46,13 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         say("an empty server: start, memory");
         server_rows::empty(settings, &folder.path().join("empty"), &mut report).await?;
     }
-    if ["server", "webhook", "write", "cli"].iter().any(|part| settings.wants(part)) {
+    if ["server", "webhook", "aws", "write", "cli"].iter().any(|part| settings.wants(part)) {
         with_servers(settings, folder.path(), &mut report).await?;
     }
-    report.not_measured("revocation in the lab, webhook caches at zero", "1,000 of 1,000", "needs a kube-apiserver");
+    if settings.wants("revocation") {
+        say("what is taken away, on a kube-apiserver");
+        revocation_rows::measure(settings, &mut report).await?;
+    }
     report.print()?;
     Ok(())
 }
@@ -64,6 +69,10 @@ async fn with_servers(settings: &Settings, folder: &Path, report: &mut Report) -
     if settings.wants("webhook") {
         say("webhooks, beside nginx");
         webhook_rows::measure(settings, &folder.join("nginx"), &small, &large, report).await?;
+    }
+    if settings.wants("aws") {
+        say("tokens that AWS proves");
+        aws_rows::measure(settings, folder, &small, report).await?;
     }
     if settings.wants("write") {
         say("writes and lists, beside fsync");

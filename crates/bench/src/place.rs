@@ -3,6 +3,7 @@
 //! Entries and the principals of the write measurements are written by the store's own transactions, as the server
 //! would have, before it starts; over the API a million of them would take longer than everything else together.
 
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub(crate) struct Place {
     pub(crate) server: Process,
     pub(crate) webhook: SocketAddr,
     pub(crate) api: Api,
+    ops: SocketAddr,
     pub(crate) tls: Arc<ClientConfig>,
     /// Entries that were there before it started.
     pub(crate) entries: usize,
@@ -67,13 +69,23 @@ pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// Starts `doorward serve` and waits until it is ready: API, webhooks, and how long it took.
+/// A `doorward serve` that is ready.
+pub(crate) struct Served {
+    pub(crate) process: Process,
+    pub(crate) api: SocketAddr,
+    pub(crate) webhook: SocketAddr,
+    pub(crate) ops: SocketAddr,
+    /// From the start to `/readyz`.
+    pub(crate) took: Duration,
+}
+
+/// Starts `doorward serve`, with more flags, and waits until it is ready.
 ///
 /// # Errors
 /// If it does not start.
-pub(crate) fn serve(settings: &Settings, data: &Path) -> anyhow::Result<(Process, SocketAddr, SocketAddr, Duration)> {
+pub(crate) fn serve(settings: &Settings, data: &Path, flags: &[String]) -> anyhow::Result<Served> {
     let (api, webhook, ops) = (free_port()?, free_port()?, free_port()?);
-    let args = [
+    let mut args = vec![
         "serve".to_owned(),
         format!("--data-dir={}", data.display()),
         format!("--api={api}"),
@@ -81,21 +93,35 @@ pub(crate) fn serve(settings: &Settings, data: &Path) -> anyhow::Result<(Process
         format!("--ops={ops}"),
         "--max-access-entries=100000000".to_owned(),
     ];
+    args.extend_from_slice(flags);
     let log = data.with_extension("log");
-    let mut server = Process::start(&settings.doorward, args, settings.server_core, &log)?;
-    let is_ready = || {
-        use std::io::{Read as _, Write as _};
-        let ask = || -> std::io::Result<String> {
-            let mut stream = std::net::TcpStream::connect(ops)?;
-            stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n")?;
-            let mut text = String::new();
-            stream.read_to_string(&mut text)?;
-            Ok(text)
-        };
-        ask().is_ok_and(|text| text.starts_with("HTTP/1.1 200"))
-    };
-    let took = server.wait_until(is_ready).with_context(|| format!("see `{}`", log.display()))?;
-    Ok((server, api, webhook, took))
+    let mut process = Process::start(&settings.doorward, args, settings.server_core, &log)?;
+    let is_ready = || get(ops, "/readyz").is_ok_and(|text| text.starts_with("HTTP/1.1 200"));
+    let took = process.wait_until(is_ready).with_context(|| format!("see `{}`", log.display()))?;
+    Ok(Served { process, api, webhook, ops, took })
+}
+
+/// What a plain address answers to a GET, head and body.
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = std::net::TcpStream::connect(address)?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n").as_bytes())?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Registers the cluster.
+///
+/// # Errors
+/// If it cannot be registered.
+pub(crate) async fn register(api: &Api) -> anyhow::Result<()> {
+    // Port 9 answers nobody: the webhooks do not need the cluster itself.
+    let registration = serde_json::json!({
+        "endpoint": "https://127.0.0.1:9", "certificateAuthority": "", "version": "1.32",
+        "authenticationMode": "API", "kubeconfig": KUBECONFIG,
+    });
+    api.call("doorward", "PUT", &format!("/doorward/v1/clusters/{CLUSTER}"), &registration.to_string()).await?;
+    Ok(())
 }
 
 impl Place {
@@ -104,23 +130,27 @@ impl Place {
     /// # Errors
     /// If any of it fails.
     pub(crate) async fn start(settings: &Settings, data: &Path, entries: usize) -> anyhow::Result<Self> {
-        let (server, api, _, _) = serve(settings, data)?;
-        let api = Api::of_data_dir(api, data)?;
-        // Port 9 answers nobody: the webhooks do not need the cluster itself.
-        let registration = serde_json::json!({
-            "endpoint": "https://127.0.0.1:9", "certificateAuthority": "", "version": "1.32",
-            "authenticationMode": "API", "kubeconfig": KUBECONFIG,
-        });
-        api.call("doorward", "PUT", &format!("/doorward/v1/clusters/{CLUSTER}"), &registration.to_string()).await?;
-        server.stop()?;
+        let served = serve(settings, data, &[])?;
+        register(&Api::of_data_dir(served.api, data)?).await?;
+        served.process.stop()?;
         fill(data, entries).await.context("cannot fill the store")?;
-        let (server, api, webhook, start) = serve(settings, data)?;
+        let Served { process: server, api, webhook, ops, took: start } = serve(settings, data, &[])?;
         let resident = server.resident()?;
         let api = Api::of_data_dir(api, data)?;
         let (sessions, role_id) = caller(&api).await?;
         let pki = Pki::open(data, Timestamp::now())?;
         let tls = client_config(&pki, &CLUSTER.parse()?)?;
-        Ok(Self { server, webhook, api, tls, entries, start, resident, sessions, role_id })
+        Ok(Self { server, webhook, api, ops, tls, entries, start, resident, sessions, role_id })
+    }
+
+    /// How many calls of its API went well, by its own count.
+    ///
+    /// # Errors
+    /// If its metrics cannot be read.
+    pub(crate) fn calls(&self) -> anyhow::Result<u64> {
+        let metrics = get(self.ops, "/metrics")?;
+        let found = metrics.lines().find_map(|line| line.strip_prefix("doorward_api_calls_total{outcome=\"ok\"} "));
+        Ok(found.context("no calls in the metrics")?.trim().parse()?)
     }
 
     /// So many different tokens. They differ by session and second, so there are at most 48,000.
@@ -148,9 +178,8 @@ async fn caller(api: &Api) -> anyhow::Result<(Vec<Credentials>, String)> {
     let role = api.call("iam", "POST", "/", &format!("{create}{}", encode(&trust))).await?;
     let role_id = between(&role, "RoleId")?;
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/caller");
+    entry_of_caller(api).await?;
     let entries = format!("/clusters/{CLUSTER}/access-entries");
-    let body = serde_json::json!({ "principalArn": arn, "kubernetesGroups": ["developers"] });
-    api.call("eks", "POST", &entries, &body.to_string()).await?;
     for (policy, scope) in [
         ("AmazonEKSViewPolicy", serde_json::json!({ "type": "cluster" })),
         ("AmazonEKSEditPolicy", serde_json::json!({ "type": "namespace", "namespaces": ["carts"] })),
@@ -174,8 +203,19 @@ async fn caller(api: &Api) -> anyhow::Result<(Vec<Credentials>, String)> {
     Ok((sessions, role_id))
 }
 
+/// Makes the entry of the role that calls.
+///
+/// # Errors
+/// If it cannot be made.
+pub(crate) async fn entry_of_caller(api: &Api) -> anyhow::Result<()> {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/caller");
+    let body = serde_json::json!({ "principalArn": arn, "kubernetesGroups": ["developers"] });
+    api.call("eks", "POST", &format!("/clusters/{CLUSTER}/access-entries"), &body.to_string()).await?;
+    Ok(())
+}
+
 /// The text of the first element of that name.
-fn between(xml: &str, element: &str) -> anyhow::Result<String> {
+pub(crate) fn between(xml: &str, element: &str) -> anyhow::Result<String> {
     let after = xml.split_once(&format!("<{element}>"));
     let text = after.and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
     text.map(|(text, _)| text.to_owned()).with_context(|| format!("no {element} in the answer"))

@@ -4,17 +4,16 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::place::{Place, serve};
+use crate::place::{Place, Served, serve};
 use crate::report::{Report, Rounds, Target};
 use crate::settings::Settings;
 
 /// An empty server: a start that makes everything comes first and does not count.
 pub(crate) async fn empty(settings: &Settings, data: &Path, report: &mut Report) -> anyhow::Result<()> {
-    let (server, ..) = serve(settings, data)?;
-    server.stop()?;
+    serve(settings, data, &[])?.process.stop()?;
     let (mut starts, mut resident) = (Vec::new(), Vec::new());
     for round in 0..settings.rounds {
-        let (server, _, _, took) = serve(settings, data)?;
+        let Served { process: server, took, .. } = serve(settings, data, &[])?;
         // Long enough for whatever it does after it is ready.
         tokio::time::sleep(settings.round.min(std::time::Duration::from_millis(500))).await;
         starts.push(took.as_secs_f64() * 1e3);

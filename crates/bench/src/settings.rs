@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     only: Option<String>,
     /// Connections of a webhook's load, each with one request under way.
     pub(crate) connections: usize,
+    /// Times that something is taken away.
+    pub(crate) revocations: usize,
     /// The core of whatever is measured.
     pub(crate) server_core: usize,
     /// The core of whoever asks.
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) nginx: PathBuf,
     /// The aws CLI.
     pub(crate) aws: PathBuf,
+    /// The folder of the lab in which things are taken away.
+    pub(crate) lab: PathBuf,
     /// Where the raw rows go.
     pub(crate) out: PathBuf,
     /// Where data folders are made: on a disk, because writes are measured.
@@ -50,11 +54,13 @@ impl Settings {
             entries: number("BENCH_ENTRIES", 1_000_000)?,
             only: std::env::var("BENCH_ONLY").ok().filter(|only| !only.is_empty()),
             connections: number("BENCH_CONNECTIONS", 16)?,
+            revocations: number("BENCH_REVOCATIONS", 1_000)?,
             server_core: number("BENCH_SERVER_CORE", 0)?,
             load_core: number("BENCH_LOAD_CORE", cores.saturating_sub(1))?,
             doorward: PathBuf::from(required("BENCH_DOORWARD")?),
             nginx: PathBuf::from(required("BENCH_NGINX")?),
             aws: PathBuf::from(required("BENCH_AWS")?),
+            lab: PathBuf::from(required("BENCH_LAB")?),
             scratch: out.parent().map(PathBuf::from).unwrap_or_default(),
             out,
         })

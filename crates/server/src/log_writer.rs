@@ -3,7 +3,8 @@
 //! Each decision is a line. Written where it is decided, a line is a call to the system, which costs as much as the
 //! decision, and a pipe that nobody reads would stop all decisions. So a line waits for others for some milliseconds,
 //! and all are written together. Lines that come faster than they can be written are lost and counted, never waited
-//! for: in the metrics (`doorward_log_lines_lost`), and in the log itself once it goes on.
+//! for: in the metrics (`doorward_log_lines_lost`), and in the log itself once it goes on. A process that is killed takes
+//! the lines of the last milliseconds along; one that is told to stop does not.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};

@@ -196,7 +196,10 @@ impl Fate {
             "{} authenticated {} calls {} metrics {:?}",
             self.status, status["authenticated"], self.calls, self.metrics
         );
-        let mut metrics = vec![(format!("doorward_authentications_total{{outcome=\"{outcome}\"}}"), 1)];
+        let mut metrics = vec![
+            (format!("doorward_authentications_total{{outcome=\"{outcome}\"}}"), 1),
+            ("doorward_log_lines_lost_total".to_owned(), 0),
+        ];
         let sts: Vec<_> = self.metrics.iter().filter(|(name, _)| name.starts_with("doorward_sts_calls")).collect();
         if calls == 1 {
             let heard = if expected == "accepted" { "ok" } else { "sts_refused" };
