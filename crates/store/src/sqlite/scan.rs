@@ -20,7 +20,9 @@ pub(super) async fn scan(readers: &Arc<Readers>, prefix: Prefix) -> Result<Scan,
     let (parts, taken) = mpsc::channel::<Result<Vec<Item>, StoreError>>(AHEAD);
     let failed = parts.clone();
     let reading = readers.read(move |connection| {
-        let begin = |revision| drop(begin.send(revision));
+        let begin = |revision| {
+            let _ = begin.send(revision);
+        };
         let take = |items| match parts.blocking_send(Ok(items)) {
             Ok(()) => ControlFlow::Continue(()),
             // Whoever asked went away.
