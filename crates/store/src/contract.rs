@@ -29,11 +29,15 @@ pub trait Fixture: Send + Sync {
     fn compact(&self, up_to: Revision) -> BoxFuture<'_, ()>;
 }
 
-/// Makes a `#[tokio::test]` of every case of the contract. Takes an expression that makes a fresh [`Fixture`].
+/// Makes a `#[tokio::test]` of every case of the contract. Takes an expression that makes a fresh [`Fixture`]. With `in
+/// turn on STORAGE`, it is a function of that storage, and one test runs all cases one after the other: for one that is
+/// too dear to be started for each.
 #[macro_export]
 macro_rules! store_contract {
-    ($fixture:expr) => {
-        $crate::store_contract! { @ $fixture;
+    (in turn on $storage:expr, $fixture:expr) => { $crate::store_contract! { @cases turn ($storage, $fixture) } };
+    ($fixture:expr) => { $crate::store_contract! { @cases each ($fixture) } };
+    (@cases $how:ident $fixture:tt) => {
+        $crate::store_contract! { @ $how $fixture;
             a_key_that_was_never_written_is_absent
             a_value_is_read_as_it_was_written
             a_write_is_seen_by_every_later_read
@@ -63,7 +67,22 @@ macro_rules! store_contract {
             a_closed_store_says_so
         }
     };
-    (@ $fixture:expr; $($case:ident)*) => {
+    (@ turn ($storage:expr, $fixture:expr); $($case:ident)*) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn every_case_of_the_contract_holds() {
+            let storage = $storage;
+            let mut broken = Vec::new();
+            $(
+                let fixture = $fixture(&storage);
+                println!(stringify!($case));
+                if $crate::contract::outcome($crate::contract::$case(&fixture)).await.is_err() {
+                    broken.push(stringify!($case));
+                }
+            )*
+            assert!(broken.is_empty(), "broken: {broken:?}");
+        }
+    };
+    (@ each ($fixture:expr); $($case:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $case() {
@@ -71,6 +90,11 @@ macro_rules! store_contract {
             }
         )*
     };
+}
+
+/// A case that fails does not keep the others from running.
+pub async fn outcome(case: impl Future<Output = ()>) -> std::thread::Result<()> {
+    std::panic::AssertUnwindSafe(case).catch_unwind().await
 }
 
 pub async fn a_key_that_was_never_written_is_absent(fixture: &dyn Fixture) {

@@ -23,7 +23,7 @@ pub enum StoreError {
     #[error("the database can no longer be written; make the data folder writable and restart")]
     ReadOnly,
     /// What was read is not what was written.
-    #[error("the database is damaged, restore the data folder from a backup: {0}")]
+    #[error("the database is damaged, restore it from a backup: {0}")]
     Damaged(String),
     /// A value that is a secret cannot be sealed or opened.
     #[error(
@@ -35,6 +35,16 @@ pub enum StoreError {
         /// What is wrong.
         problem: String,
     },
+    /// The storage is elsewhere and does not answer, or has no majority. Nothing was written.
+    #[error("the store cannot be reached: {0}; try again, and check that a majority of etcd's members run")]
+    Unavailable(String),
+    /// The write was sent and no answer came back: it may or may not have been committed. Whoever tries again has to
+    /// state conditions, or read first.
+    #[error("the change was sent and not confirmed, it may or may not have been stored: {0}; look before trying again")]
+    Unknown(String),
+    /// The storage does not let us in, or not do this.
+    #[error("etcd refuses: {0}; check the addresses, the certificates, the user and what its role may do")]
+    Refused(String),
     /// The transaction breaks a rule of the contract.
     #[error(transparent)]
     InvalidTxn(#[from] TxnError),
@@ -60,10 +70,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later without anything being repaired.
+    /// Whether the same call may succeed later without anything being repaired. After [`StoreError::Unknown`] it may
+    /// have succeeded already.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full | Self::Busy | Self::Io(_))
+        matches!(self, Self::Full | Self::Busy | Self::Io(_) | Self::Unavailable(_) | Self::Unknown(_))
     }
 }
 

@@ -1,9 +1,9 @@
-//! A small key-value contract with revisions and watch, on SQLite.
+//! A small key-value contract with revisions and watch, on SQLite or etcd.
 //!
 //! [`Store`] is all that the server knows of its storage: read a key, list a prefix, commit a transaction under
-//! conditions, follow what changes. [`SqliteStore`] implements it in one file for one server. The contract is narrow
-//! enough for etcd to implement it for several, and `contract` (feature `contract-tests`) is the one test-suite that
-//! each implementation has to pass.
+//! conditions, follow what changes. [`SqliteStore`] implements it in one file for one server, `EtcdStore` (feature `etcd`)
+//! for several in a cluster. `contract` (feature `contract-tests`) is the one test-suite that each implementation has to
+//! pass.
 //!
 //! The rules that every implementation keeps:
 //!
@@ -20,6 +20,10 @@
 pub mod contract;
 mod document;
 mod error;
+#[cfg(feature = "etcd")]
+mod etcd;
+#[cfg(feature = "contract-tests")]
+pub mod etcd_cluster;
 mod key;
 mod sealed;
 mod sqlite;
@@ -29,6 +33,8 @@ mod watch;
 
 pub use document::{Document, DocumentError, MAX_DOCUMENT_BYTES, Versioned};
 pub use error::{OpenError, StoreError};
+#[cfg(feature = "etcd")]
+pub use etcd::{EtcdOptions, EtcdStore, EtcdTls};
 pub use key::{Key, KeyError, MAX_KEY_BYTES, Prefix};
 pub use sealed::{Sealed, SealingKeyError, SealingKeys};
 pub use sqlite::{SqliteOptions, SqliteStore};

@@ -93,8 +93,9 @@ pub trait Store: Send + Sync + 'static {
     /// Runs a transaction. Dropping the future does not undo it: it may still be committed.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing was written as far as any reader can see. After [`StoreError::Io`] alone, a crash that
-    /// follows at once may leave the transaction committed, so whoever tries again has to state conditions.
+    /// [`StoreError`]: nothing was written as far as any reader can see. After [`StoreError::Io`], a crash that
+    /// follows at once may leave the transaction committed, so whoever tries again has to state conditions. After
+    /// [`StoreError::Unknown`], it may have been committed already.
     fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, StoreError>>;
 
     /// Follows the changes after a revision.

@@ -68,6 +68,9 @@ pub enum TxnError {
     /// More than [`MAX_TXN_OPS`] conditions or writes.
     #[error("a transaction of {0} conditions or writes is larger than {MAX_TXN_OPS}")]
     TooManyOps(usize),
+    /// More bytes than the storage takes at once. etcd's limit is its flag `--max-request-bytes`.
+    #[error("the transaction has more bytes than etcd takes at once; raise its flag --max-request-bytes")]
+    TooLarge,
     /// Two writes of one transaction name the same key.
     #[error("key `{0}` is written twice in one transaction")]
     WrittenTwice(Key),
