@@ -19,6 +19,7 @@ pub mod listener;
 pub mod metrics;
 pub mod ops;
 pub mod own;
+mod per_client;
 mod permission;
 pub mod query;
 mod serve;
