@@ -8,87 +8,29 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "common/aws_auth_case.rs"]
+mod aws_auth_case;
 mod common;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
+use aws_auth_case::{Caller, Case, Identity, cases};
 use common::principal;
-use doorward_core::aws_auth::{self, AwsAuth, Match};
-use serde::Deserialize;
-
-type Data = BTreeMap<String, String>;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    id: String,
-    says: String,
-    #[serde(default)]
-    before: Vec<Option<Data>>,
-    data: Option<Data>,
-    callers: Vec<Caller>,
-    #[serde(default)]
-    problems: Vec<ExpectedProblem>,
-    #[serde(default)]
-    stale: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Caller {
-    arn: String,
-    #[serde(default)]
-    access_key_id: String,
-    private_dns_name: Option<String>,
-    is: Option<Identity>,
-    refused: Option<String>,
-}
-
-#[derive(Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-struct Identity {
-    username: String,
-    #[serde(default)]
-    groups: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectedProblem {
-    section: String,
-    row: Option<usize>,
-    effect: String,
-    says: String,
-}
+use doorward_core::aws_auth::{AwsAuth, Match};
 
 #[test]
 fn every_case_of_the_corpus_holds() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases/aws-auth");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
-    files.sort();
     let mut failures = Vec::new();
-    let mut count = 0;
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let cases: Vec<Case> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file:?}: {error}"));
-        for case in cases {
-            count += 1;
-            if let Err(failure) = run(&case) {
-                failures.push(format!("{} ({}): {failure}", case.id, case.says));
-            }
+    let cases = cases();
+    for case in &cases {
+        if let Err(failure) = run(case) {
+            failures.push(format!("{} ({}): {failure}", case.id, case.says));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(count >= 30, "only {count} cases were found");
+    assert!(cases.len() >= 30, "only {} cases were found", cases.len());
 }
 
 fn run(case: &Case) -> Result<(), String> {
-    let read = |data: &Option<Data>| aws_auth::parse(data.as_ref().unwrap_or(&Data::new()));
-    let states = case.before.iter().chain([&case.data]);
-    let aws_auth = states.map(read).reduce(|before, now| now.with_last_good(&before)).unwrap();
-
+    let aws_auth = case.aws_auth();
     for caller in &case.callers {
         let found = identity(&aws_auth, caller);
         let expected = match (&caller.is, &caller.refused) {

@@ -9,6 +9,8 @@
 )]
 
 mod common;
+#[path = "common/name_case.rs"]
+mod name_case;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -308,6 +310,27 @@ async fn trouble_with_ec2_is_told_apart_and_not_remembered() {
     }
     *ec2.instead.lock().unwrap() = None;
     assert_eq!(provider.private_dns_name(&node(1)).await, named("ip-1.ec2.internal"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_case_of_the_corpus_holds() {
+    for case in name_case::cases() {
+        let (ec2, provider) = provider(RoleCheck::AccountOnly);
+        for (number, step) in case.steps.iter().enumerate() {
+            tokio::time::advance(Duration::from_secs(step.after)).await;
+            if let Some(instances) = &step.instances {
+                ec2.instances.lock().unwrap().clear();
+                instances.iter().for_each(|(id, name)| ec2.put(id, name, Some(PROFILE)));
+            }
+            let before = ec2.count("ec2");
+            let sessions: Vec<_> = step.asked.keys().map(|id| session("nodes", "AROANODES", id)).collect();
+            let names = join_all(sessions.iter().map(|session| provider.private_dns_name(session))).await;
+            let names: Vec<_> = names.into_iter().map(Result::unwrap).collect();
+            let expected: Vec<_> = step.asked.values().cloned().collect();
+            assert_eq!(names, expected, "{} ({}), step {number}", case.id, case.says);
+            assert_eq!(ec2.count("ec2") - before, step.calls, "{} ({}), step {number}", case.id, case.says);
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -20,6 +20,7 @@ mod log_writer;
 pub mod metrics;
 pub mod ops;
 pub mod own;
+mod per_client;
 mod permission;
 pub mod query;
 mod serve;

@@ -1,6 +1,6 @@
 //! Listening: the accept loop that all three addresses share, with its limits.
 //!
-//! Ours rather than a framework's because of what it has to bound: connections at once, the time a client may take for
+//! Ours rather than a framework's because of what it has to bound: connections at once and those of one client, the time a client may take for
 //! its headers and for TLS, and the time that open connections get when the server stops.
 
 use std::future::Future;
@@ -28,9 +28,23 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::ServerError;
+use crate::per_client::PerClient;
 
 /// Connections that one address serves at once; more wait in the system's queue.
 const MAX_CONNECTIONS: u32 = 4096;
+
+/// Connections of one client, a quarter of all. An API server needs a handful.
+const MAX_CONNECTIONS_OF_A_CLIENT: u32 = MAX_CONNECTIONS / 4;
+
+/// Requests of one HTTP/2 connection at once. All that come as its headers can take 8 MiB.
+const MAX_STREAMS: u32 = 128;
+
+/// The headers of one request, in bytes. A session token of 4 KiB and an ARN in the path fit many times.
+const MAX_HEADERS: u32 = 64 * 1024;
+
+/// Requests that a client took back before they were looked at, and those that were answered by an error of HTTP/2: with
+/// more of either the connection ends.
+const MAX_RESETS: usize = 32;
 
 /// How long clients are waited for.
 #[derive(Clone, Copy, Debug)]
@@ -80,12 +94,18 @@ pub async fn bind(address: SocketAddr, purpose: &'static str, flag: &'static str
 }
 
 /// Serves an address until `stop` becomes true, then lets requests in flight finish.
-pub async fn serve<H: Handler>(
+pub async fn serve<H: Handler>(listener: TcpListener, tls: Option<Tls>, handler: Arc<H>, stop: watch::Receiver<bool>) {
+    serve_within(listener, tls, handler, stop, MAX_CONNECTIONS_OF_A_CLIENT).await;
+}
+
+async fn serve_within<H: Handler>(
     listener: TcpListener,
     tls: Option<Tls>,
     handler: Arc<H>,
     mut stop: watch::Receiver<bool>,
+    most_of_a_client: u32,
 ) {
+    let clients = PerClient::new(most_of_a_client);
     let limit = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     loop {
         let accept = async {
@@ -107,9 +127,13 @@ pub async fn serve<H: Handler>(
                 continue;
             }
         };
+        let Some(counted) = clients.admit(address.ip()) else {
+            tracing::debug!(%address, most = most_of_a_client, "a client has too many connections, this one is closed");
+            continue;
+        };
         let (tls, handler, stop) = (tls.clone(), Arc::clone(&handler), stop.clone());
         tokio::spawn(async move {
-            let _permit = permit;
+            let _held = (permit, counted);
             connection(stream, address, tls, handler, stop).await;
         });
     }
@@ -164,8 +188,10 @@ where
     });
     let mut builder = Builder::new(TokioExecutor::new());
     // Hyper's own limit for headers would set a timer for each request; `Activity` bounds the same with one.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(64 * 1024);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256).max_header_list_size(64 * 1024);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEADERS as usize);
+    let mut http2 = builder.http2();
+    http2.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEADERS);
+    http2.max_pending_accept_reset_streams(MAX_RESETS).max_local_error_reset_streams(MAX_RESETS);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         biased;
@@ -317,6 +343,38 @@ mod tests {
         connection.await.unwrap().unwrap();
         drop(sender);
         body
+    }
+
+    /// Whether a connection is served: who has too many hears nothing.
+    async fn is_served(stream: &mut TcpStream) -> bool {
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let mut heard = [0; 12];
+        stream.read_exact(&mut heard).await.is_ok_and(|_| heard == *b"HTTP/1.1 200")
+    }
+
+    #[tokio::test]
+    async fn a_client_cannot_take_all_connections_and_another_is_served_meanwhile() {
+        let any = SocketAddr::from(([0, 0, 0, 0], 0));
+        let listener = TcpListener::bind(any).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (end, stop) = watch::channel(false);
+        let served = tokio::spawn(serve_within(listener, None, Arc::new(Slow(Duration::ZERO)), stop, 3));
+        let connect = async |from: [u8; 4]| {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::from((from, 0))).unwrap();
+            socket.connect(SocketAddr::from(([127, 0, 0, 1], port))).await.unwrap()
+        };
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let mut stream = connect([127, 0, 0, 2]).await;
+            assert!(is_served(&mut stream).await);
+            held.push(stream);
+        }
+        assert!(!is_served(&mut connect([127, 0, 0, 2]).await).await);
+        assert!(is_served(&mut connect([127, 0, 0, 3]).await).await);
+        end.send_replace(true);
+        drop(held);
+        served.await.unwrap();
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! A running server, and a client that signs.
 
+pub mod hook;
 pub mod webhook;
 
 use std::path::Path;
