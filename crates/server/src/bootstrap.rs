@@ -5,18 +5,20 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use doorward_core::partition::Partition;
-use doorward_identity::directory::NewUser;
+use doorward_identity::directory::{AccessKey, KeyStatus, NewUser};
 use doorward_identity::random::OsRandom;
 use doorward_identity::session::SessionKey;
 use jiff::Timestamp;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::change::Change;
 use crate::config::Config;
 use crate::engine::{Engine, Event};
 use crate::error::ServerError;
+use crate::view::View;
 
 /// The administrator's user name.
 const ADMINISTRATOR: &str = "administrator";
@@ -30,10 +32,41 @@ const ADMINISTRATOR: &str = "administrator";
 /// If files or store cannot be written.
 pub async fn ensure_account(engine: &Engine, config: &Config) -> Result<(), ServerError> {
     if engine.view().directory.accounts().next().is_some() {
-        return Ok(());
+        let has_profile = config.data_dir.join("aws").join("credentials").exists();
+        // A server that joins others starts in an empty folder.
+        return if engine.store().is_shared() && !has_profile { write_existing_profile(engine, config) } else { Ok(()) };
     }
     let now = Timestamp::now();
-    let directory = engine.view().directory.clone();
+    let made = first_objects(&engine.view_owned(), config, now)?;
+    write_profile(config, &made.key_id, made.secret.expose_secret())?;
+    let event = Event {
+        by: "doorward:first-start".to_owned(),
+        access_key_id: String::new(),
+        action: "doorward:FirstStart".to_owned(),
+        request_id: uuid::Builder::from_random_bytes(random()?).into_uuid().to_string(),
+        at: now,
+    };
+    let plan = |view: &View| {
+        // Another server of the same store may have started first.
+        let is_first = view.directory.accounts().next().is_none();
+        Ok::<_, ServerError>((is_first, if is_first { made.changes.clone() } else { Vec::new() }))
+    };
+    if engine.write(event, plan).await? {
+        tracing::info!(account = %config.account, profile = %config.data_dir.join("aws").display(), "made the account and its administrator");
+        Ok(())
+    } else {
+        write_existing_profile(engine, config)
+    }
+}
+
+struct FirstObjects {
+    changes: Vec<Change>,
+    key_id: String,
+    secret: SecretString,
+}
+
+fn first_objects(view: &View, config: &Config, now: Timestamp) -> Result<FirstObjects, ServerError> {
+    let directory = view.directory.clone();
     let failed = |problem: String| ServerError::Bootstrap { problem };
     let create_account =
         directory.create_account(config.account, Partition::Aws, now).map_err(|error| failed(error.to_string()))?.0;
@@ -46,18 +79,19 @@ pub async fn ensure_account(engine: &Engine, config: &Config) -> Result<(), Serv
     let (create_key, key) = directory
         .create_access_key(config.account, ADMINISTRATOR, now, &mut OsRandom)
         .map_err(|error| failed(error.to_string()))?;
-    write_profile(config, &key.id, key.secret.expose_secret())?;
-    let event = Event {
-        by: "doorward:first-start".to_owned(),
-        access_key_id: String::new(),
-        action: "doorward:FirstStart".to_owned(),
-        request_id: uuid::Builder::from_random_bytes(random()?).into_uuid().to_string(),
-        at: now,
-    };
     let changes = [create_account, create_user, create_key].map(Change::Directory).to_vec();
-    engine.write(event, |_| Ok::<_, ServerError>(((), changes.clone()))).await?;
-    tracing::info!(account = %config.account, profile = %config.data_dir.join("aws").display(), "made the account and its administrator");
-    Ok(())
+    Ok(FirstObjects { changes, key_id: key.id.clone(), secret: key.secret.clone() })
+}
+
+/// Writes the profile of the administrator whom another server of the same store made, if that is still there.
+fn write_existing_profile(engine: &Engine, config: &Config) -> Result<(), ServerError> {
+    let view = engine.view_owned();
+    let administrator = view.directory.user(config.account, ADMINISTRATOR);
+    let is_active = |key: &&Arc<AccessKey>| key.status == KeyStatus::Active;
+    match administrator.and_then(|user| view.directory.access_keys_of(user).find(is_active)) {
+        Some(key) => write_profile(config, &key.id, key.secret.expose_secret()),
+        None => Ok(()),
+    }
 }
 
 /// The key of session tokens, made at the first start.
@@ -104,7 +138,7 @@ fn write_profile(config: &Config, id: &str, secret: &str) -> Result<(), ServerEr
 }
 
 /// Writes a file that only its owner can read, as a whole or not at all.
-fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ServerError> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ServerError> {
     let partial = path.with_extension("part");
     let written = fs::OpenOptions::new()
         .write(true)

@@ -1,5 +1,6 @@
 //! What the server is started with. The CLI makes it of flags, variables and a file.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use doorward_core::account_id::AccountId;
 use doorward_identity::aws::{AwsConfig, CredentialSource};
 use doorward_identity::hosts::LocalEndpoint;
+use doorward_store::{SealingKeys, Store};
 
 use crate::view::Limits;
 use crate::webhook::ClientAuth;
@@ -26,11 +28,34 @@ pub enum IdentityProvider {
     },
 }
 
+/// Where what the server knows is kept.
+#[derive(Clone, Default)]
+pub enum Storage {
+    /// In a database in the data folder, for this server alone.
+    #[default]
+    DataDir,
+    /// In this store, which others may share.
+    Given(Arc<dyn Store>),
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DataDir => "DataDir",
+            Self::Given(_) => "Given",
+        })
+    }
+}
+
 /// The configuration of `doorward serve`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where database, keys and certificates are.
     pub data_dir: PathBuf,
+    /// Where what the server knows is kept.
+    pub storage: Storage,
+    /// What secrets in the store are sealed with; none: they are stored as they are.
+    pub sealing_keys: Option<Arc<SealingKeys>>,
     /// The address of the AWS APIs.
     pub api: SocketAddr,
     /// The address of the webhooks.

@@ -94,6 +94,11 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Whether it may have been stored nevertheless.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unknown(_)))
+    }
+
     /// Whether what was asked for is larger than can be kept: then it is the caller's mistake, and trying again is no
     /// use.
     pub fn is_too_large(&self) -> bool {

@@ -23,6 +23,7 @@ pub mod own;
 mod per_client;
 mod permission;
 pub mod query;
+pub mod secrets;
 mod serve;
 pub mod sts;
 mod update_record;
@@ -32,7 +33,7 @@ pub mod webhook;
 mod webhook_tls;
 
 pub use cluster_record::ClusterRecord;
-pub use config::{Config, IdentityProvider};
+pub use config::{Config, IdentityProvider, Storage};
 pub use error::{ServerError, WriteError};
 pub use log_writer::LogWriter;
 pub use serve::{Addresses, run};

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use doorward_cluster::pki::Pki;
 use doorward_core::partition::Partition;
 use doorward_identity::aws::AwsProvider;
 use doorward_identity::hosts::{LocalEndpoint, StsHosts};
 use doorward_identity::{LocalProvider, SessionKey, Verifier};
-use doorward_store::{SqliteOptions, SqliteStore, Store, StoreError};
+use doorward_store::{Sealed, SqliteOptions, SqliteStore, Store, StoreError};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -17,12 +18,13 @@ use crate::api::{self, Api};
 use crate::aws_auth_watch::follow_all;
 use crate::body::BodyReader;
 use crate::bootstrap::{ensure_account, make_folder, session_key};
-use crate::config::{Config, IdentityProvider};
+use crate::config::{Config, IdentityProvider, Storage};
 use crate::engine::Engine;
 use crate::error::ServerError;
 use crate::listener::{bind, serve};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
+use crate::secrets::{AUTHORITY, SESSION_KEY, is_secret};
 use crate::usage::Keeper;
 use crate::view::UnknownPrincipals;
 use crate::webhook::{self, Webhooks};
@@ -62,7 +64,10 @@ pub async fn run(
     let config = Config { api: addresses.api, webhook: addresses.webhook, ops: addresses.ops, ..config };
 
     make_folder(&config.data_dir)?;
-    let store: Arc<dyn Store> = Arc::new(open_store(&config.data_dir).await?);
+    let store = open_store(&config).await?;
+    if store.is_shared() {
+        share_secrets(store.as_ref(), &config.data_dir).await?;
+    }
     let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits, unknown_principals(&config)).await?);
     ensure_account(&engine, &config).await?;
     let usage = Keeper::restore(&engine, Timestamp::now()).await;
@@ -100,11 +105,28 @@ pub async fn run(
     Ok(())
 }
 
+async fn open_store(config: &Config) -> Result<Arc<dyn Store>, ServerError> {
+    let store = match &config.storage {
+        Storage::DataDir => Arc::new(open_database(&config.data_dir).await?) as Arc<dyn Store>,
+        Storage::Given(store) => Arc::clone(store),
+    };
+    Ok(match &config.sealing_keys {
+        None => store,
+        Some(keys) => Arc::new(Sealed::new(store, Arc::clone(keys), is_secret)),
+    })
+}
+
 /// Opening checks the whole file, which blocks.
-async fn open_store(data_dir: &Path) -> Result<SqliteStore, ServerError> {
+async fn open_database(data_dir: &Path) -> Result<SqliteStore, ServerError> {
     let path = data_dir.join("doorward.db");
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path, SqliteOptions::default()));
     Ok(opened.await.map_err(|_| StoreError::Closed)??)
+}
+
+/// What every server of a store must have alike.
+async fn share_secrets(store: &dyn Store, data_dir: &Path) -> Result<(), ServerError> {
+    SESSION_KEY.share(store, data_dir, || session_key(data_dir).map(drop)).await?;
+    AUTHORITY.share(store, data_dir, || Ok(Pki::open(data_dir, Timestamp::now()).map(drop)?)).await
 }
 
 fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {

@@ -11,6 +11,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -126,8 +127,8 @@ impl fmt::Debug for Seal {
 
 impl Sealed {
     /// Seals the values of the keys that `is_secret` names.
-    pub fn new(store: Arc<dyn Store>, keys: SealingKeys, is_secret: fn(&Key) -> bool) -> Self {
-        Self { store, seal: Seal { keys: Arc::new(keys), is_secret } }
+    pub fn new(store: Arc<dyn Store>, keys: Arc<SealingKeys>, is_secret: fn(&Key) -> bool) -> Self {
+        Self { store, seal: Seal { keys, is_secret } }
     }
 }
 
@@ -243,6 +244,19 @@ impl Store for Sealed {
         .boxed()
     }
 
+    fn announce<'a>(
+        &'a self,
+        key: &'a Key,
+        document: Document,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Revision, StoreError>> {
+        async move {
+            let document = self.seal.seal(key, document)?;
+            self.store.announce(key, document, ttl).await
+        }
+        .boxed()
+    }
+
     fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>> {
         async move {
             let watch = self.store.watch(prefix, after).await?;
@@ -282,7 +296,7 @@ mod tests {
     }
 
     fn sealed(store: &Arc<SqliteStore>, keys: &str) -> Sealed {
-        Sealed::new(Arc::<SqliteStore>::clone(store), SealingKeys::parse(keys).unwrap(), is_secret)
+        Sealed::new(Arc::<SqliteStore>::clone(store), Arc::new(SealingKeys::parse(keys).unwrap()), is_secret)
     }
 
     async fn put(store: &dyn Store, name: &str, value: &str) {

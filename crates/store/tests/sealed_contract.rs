@@ -34,7 +34,7 @@ impl Fixture for Folder {
             let path = self.folder.path().join("doorward.db");
             let store = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
             *self.opened.lock().unwrap() = Some(Arc::clone(&store));
-            let keys = SealingKeys::parse(&"5e".repeat(32)).unwrap();
+            let keys = Arc::new(SealingKeys::parse(&"5e".repeat(32)).unwrap());
             Arc::new(Sealed::new(store, keys, |_| true)) as Arc<dyn Store>
         }
         .boxed()

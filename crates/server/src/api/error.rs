@@ -126,17 +126,18 @@ impl From<ModeTransitionError> for ApiError {
 }
 
 impl From<WriteError> for ApiError {
-    /// Nothing was changed; the client may try again, unless what it asks for is too large.
+    /// Nothing was changed, or nobody knows; the client may try again, unless what it asks for is too large.
     fn from(error: WriteError) -> Self {
         if error.is_too_large() {
             return Self::limit_exceeded(format!("The resource would be larger than can be kept: {error}"));
         }
         tracing::error!(%error, "a change could not be stored");
-        Self::new(
-            "ServiceUnavailableException",
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The change could not be stored, and nothing was changed. Try again; the server's log says why.",
-        )
+        let message = if error.is_unknown() {
+            "The store did not confirm the change in time: it may or may not have been made. Look before you try again."
+        } else {
+            "The change could not be stored, and nothing was changed. Try again; the server's log says why."
+        };
+        Self::new("ServiceUnavailableException", StatusCode::SERVICE_UNAVAILABLE, message)
     }
 }
 

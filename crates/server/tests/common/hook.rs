@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use doorward_identity::aws::{AwsConfig, AwsProvider, StaticCredentials};
 use doorward_identity::Verifier;
+use doorward_identity::aws::{AwsConfig, AwsProvider, StaticCredentials};
 use doorward_server::body::BodyReader;
 use doorward_server::engine::Engine;
 use doorward_server::listener::{bind, serve};
