@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -63,6 +64,9 @@ macro_rules! store_contract {
             a_list_and_its_watch_have_no_gap_under_concurrent_writers
             forgotten_history_is_an_explicit_error
             a_revision_of_the_future_is_refused
+            what_is_announced_goes_away_by_itself_unless_it_is_repeated
+            what_is_announced_can_be_removed_at_once
+            only_keys_below_live_are_announced
             everything_is_there_after_reopening
             a_closed_store_says_so
         }
@@ -526,6 +530,42 @@ pub async fn a_revision_of_the_future_is_refused(fixture: &dyn Fixture) {
     let after = Revision(current.0 + 1_000_000);
     let refused = store.watch(&Prefix::all(), after).await.unwrap_err();
     assert_eq!(refused, StoreError::FutureRevision { after, current });
+}
+
+pub async fn what_is_announced_goes_away_by_itself_unless_it_is_repeated(fixture: &dyn Fixture) {
+    let store = fixture.open().await;
+    let short = Duration::from_secs(2);
+    commit(&store, Txn::new().put(key("kept"), text("x"))).await;
+    let start = store.announce(&key("live/repeated"), text("1"), short).await.unwrap();
+    let mut watch = store.watch(&Prefix::live(), start).await.unwrap();
+    let repeated = store.announce(&key("live/repeated"), text("2"), Duration::from_secs(600)).await.unwrap();
+    assert!(repeated > start);
+    assert_eq!(batch(&mut watch).await, Batch { revision: repeated, events: vec![put("live/repeated", text("2"))] });
+    // This one ends after the first announcement of the other would have ended.
+    let once = store.announce(&key("live/once"), text("3"), short).await.unwrap();
+    assert_eq!(batch(&mut watch).await, Batch { revision: once, events: vec![put("live/once", text("3"))] });
+    assert_eq!(batch(&mut watch).await.events, [deleted("live/once")]);
+    let snapshot = store.list(&Prefix::all()).await.unwrap();
+    assert_eq!(names(&snapshot), ["kept", "live/repeated"]);
+}
+
+pub async fn what_is_announced_can_be_removed_at_once(fixture: &dyn Fixture) {
+    let store = fixture.open().await;
+    store.announce(&key("live/a"), text("x"), Duration::from_secs(600)).await.unwrap();
+    commit(&store, Txn::new().when(key("live/a"), Expect::Present).delete(key("live/a"))).await;
+    assert_eq!(store.get(&key("live/a")).await, Ok(None));
+}
+
+pub async fn only_keys_below_live_are_announced(fixture: &dyn Fixture) {
+    let store = fixture.open().await;
+    for name in ["a", "live", "alive/a"] {
+        let refused = store.announce(&key(name), text("x"), Duration::from_secs(600)).await;
+        assert_eq!(refused, Err(StoreError::InvalidTxn(TxnError::Announced(key(name)))));
+        commit(&store, Txn::new().put(key(name), text("x"))).await;
+    }
+    let refused = store.txn(Txn::new().put(key("a"), text("y")).put(key("live/a"), text("y"))).await;
+    assert_eq!(refused, Err(StoreError::InvalidTxn(TxnError::Announced(key("live/a")))));
+    assert_eq!(store.get(&key("a")).await.unwrap().unwrap().document, text("x"));
 }
 
 pub async fn everything_is_there_after_reopening(fixture: &dyn Fixture) {

@@ -66,6 +66,13 @@ impl Key {
         self.0.split('/').map(unescape)
     }
 
+    /// Whether it is below `live`: such keys are announced and go away by themselves, no others do
+    /// ([`crate::Store::announce`]).
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        Prefix::live().contains(self)
+    }
+
     /// The key as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -100,6 +107,12 @@ impl Prefix {
     #[must_use]
     pub fn below(key: &Key) -> Self {
         Self(format!("{key}/").into())
+    }
+
+    /// The keys that were announced and are not over yet.
+    #[must_use]
+    pub fn live() -> Self {
+        Self("live/".into())
     }
 
     /// Whether a key is one of them.

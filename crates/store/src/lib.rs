@@ -14,7 +14,9 @@
 //!   change once, in order, with none missing.
 //! * History is kept for a while only. Whoever asks for changes that are no longer kept is told so
 //!   ([`StoreError::Compacted`]) and lists again.
-//! * A write that cannot be stored is refused with an error that says whether to try again. Reads go on.
+//! * A write that cannot be stored is refused with an error that says whether to try again, and whether it may have
+//!   been stored all the same ([`StoreError::Unknown`]). Reads go on.
+//! * Only what is announced ([`Store::announce`]) goes away by itself.
 
 #[cfg(feature = "contract-tests")]
 pub mod contract;

@@ -1,11 +1,12 @@
 //! The contract itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{BoxStream, Stream, StreamExt as _};
 
-use crate::{Key, Outcome, Prefix, Revision, StoreError, Txn, Versioned, Watch};
+use crate::{Document, Key, Outcome, Prefix, Revision, StoreError, Txn, Versioned, Watch};
 
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +98,20 @@ pub trait Store: Send + Sync + 'static {
     /// follows at once may leave the transaction committed, so whoever tries again has to state conditions. After
     /// [`StoreError::Unknown`], it may have been committed already.
     fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, StoreError>>;
+
+    /// Writes a value below `live` that is removed by itself unless it is announced again within `ttl`: whoever announces
+    /// is there. It may last some seconds longer (etcd has a least time and whole seconds), and with the storage away
+    /// until that is back. Nothing that must survive is written so, which is why the keys are told apart
+    /// ([`Key::is_live`]); a transaction may delete one, to be gone at once.
+    ///
+    /// # Errors
+    /// As [`Store::txn`].
+    fn announce<'a>(
+        &'a self,
+        key: &'a Key,
+        document: Document,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Revision, StoreError>>;
 
     /// Follows the changes after a revision.
     ///

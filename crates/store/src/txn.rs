@@ -68,6 +68,9 @@ pub enum TxnError {
     /// More than [`MAX_TXN_OPS`] conditions or writes.
     #[error("a transaction of {0} conditions or writes is larger than {MAX_TXN_OPS}")]
     TooManyOps(usize),
+    /// A value for a key that goes away by itself, or an announcement of one that does not.
+    #[error("key `{0}` is written in the wrong way: those below `live` are announced, all others are not")]
+    Announced(Key),
     /// More bytes than the storage takes at once. etcd's limit is its flag `--max-request-bytes`.
     #[error("the transaction has more bytes than etcd takes at once; raise its flag --max-request-bytes")]
     TooLarge,
@@ -96,7 +99,7 @@ impl Txn {
         self
     }
 
-    /// Adds a value to write.
+    /// Adds a value to write. Not below `live`, where [`crate::Store::announce`] writes.
     pub fn put(mut self, key: Key, document: Document) -> Self {
         self.writes.push(Write::Put(key, document));
         self
@@ -134,6 +137,12 @@ impl Txn {
         let ops = self.compares.len().max(self.writes.len());
         if ops > MAX_TXN_OPS {
             return Err(TxnError::TooManyOps(ops));
+        }
+        if let Some(key) = self.writes.iter().find_map(|write| match write {
+            Write::Put(key, _) => key.is_live().then(|| key.clone()),
+            Write::Delete(_) => None,
+        }) {
+            return Err(TxnError::Announced(key));
         }
         let mut written = HashSet::new();
         match self.writes.iter().map(Write::key).find(|key| !written.insert(*key)) {

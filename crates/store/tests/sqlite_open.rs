@@ -13,8 +13,11 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use doorward_store::{Document, Key, OpenError, Outcome, Prefix, SqliteOptions, SqliteStore, Store, Txn};
+use doorward_store::{
+    Change, Document, Event, Key, OpenError, Outcome, Prefix, SqliteOptions, SqliteStore, Store, Txn,
+};
 use rusqlite::Connection;
 
 #[tokio::test]
@@ -249,4 +252,22 @@ async fn fill(store: &SqliteStore, count: usize) {
 
 async fn count(store: &SqliteStore) -> usize {
     store.list(&Prefix::all()).await.unwrap().items.len()
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_had_announced_is_removed_and_watchers_hear_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("doorward.db");
+    let (key, other) = (Key::new("live/a").unwrap(), Key::new("live0").unwrap());
+    let document = Document::encode(1, "x").unwrap();
+    let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
+    let Ok(Outcome::Committed(_)) = store.txn(Txn::new().put(other.clone(), document.clone())).await else { panic!() };
+    let announced = store.announce(&key, document, Duration::from_secs(600)).await.unwrap();
+    store.close().await;
+
+    let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
+    assert_eq!(store.get(&key).await, Ok(None));
+    assert!(store.get(&other).await.unwrap().is_some());
+    let mut watch = store.watch(&Prefix::all(), announced).await.unwrap();
+    assert_eq!(watch.next().await.unwrap().unwrap().events, [Event { key, change: Change::Deleted }]);
 }

@@ -12,14 +12,17 @@ mod members;
 mod options;
 mod scan;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, GetOptions, TxnOp, TxnOpResponse};
+use etcd_client::{Compare, CompareOp, GetOptions, PutOptions, TxnOp, TxnOpResponse};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::{RwLock, watch};
 
-use crate::{Expect, Key, Outcome, Prefix, Revision, Scan, Store, StoreError, Txn, Versioned, Watch, Write};
+use crate::{
+    Document, Expect, Key, Outcome, Prefix, Revision, Scan, Store, StoreError, Txn, TxnError, Versioned, Watch, Write,
+};
 use codec::{Keyspace, decode_value, encode_value, number, revision};
 use failure::Failure;
 use members::{Call, Members};
@@ -54,6 +57,22 @@ impl EtcdStore {
         if *self.closed.borrow() { Err(StoreError::Closed) } else { Ok(()) }
     }
 
+    /// A lease for each announcement: the one before holds nothing any more and ends by itself.
+    async fn announce(&self, key: &Key, document: &Document, ttl: Duration) -> Result<Revision, StoreError> {
+        // Rounded up: less than was asked for would end between two announcements.
+        let seconds = i64::try_from(ttl.as_millis().div_ceil(1000)).unwrap_or(i64::MAX).max(1);
+        let grant = |client: etcd_client::Client| async move { client.lease_client().grant(seconds, None).await };
+        // A lease that nobody knows of does no harm, so the grant may be tried again as a read may.
+        let lease = self.members.call(Call::Read, grant).await.map_err(read_error)?.id();
+        let (name, value) = (self.keyspace.encode(key), encode_value(document));
+        let put = |client: etcd_client::Client| {
+            let (name, value) = (name.clone(), value.clone());
+            async move { client.kv_client().put(name, value, Some(PutOptions::new().with_lease(lease))).await }
+        };
+        let response = self.members.call(Call::Write, put).await.map_err(write_error)?;
+        Ok(response.header().map(|header| revision(header.revision())).unwrap_or_default())
+    }
+
     async fn commit(&self, txn: &Txn) -> Result<Outcome, StoreError> {
         let (request, asked) = (self.request(txn), self.questions(txn));
         let changes = !txn.writes().is_empty();
@@ -71,7 +90,7 @@ impl EtcdStore {
         if response.0.responses.iter().any(|answer| answer.response.is_none()) {
             return Err(odd());
         }
-        let mut actual = std::collections::HashMap::new();
+        let mut actual = HashMap::new();
         for (key, answer) in asked.into_iter().zip(response.op_responses()) {
             let TxnOpResponse::Get(read) = answer else { return Err(odd()) };
             actual.insert(key, read.kvs().first().map(|pair| revision(pair.mod_revision())));
@@ -142,6 +161,23 @@ impl Store for EtcdStore {
             let _running = self.running.read().await;
             self.check_open()?;
             self.commit(&txn).await
+        }
+        .boxed()
+    }
+
+    fn announce<'a>(
+        &'a self,
+        key: &'a Key,
+        document: Document,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Revision, StoreError>> {
+        async move {
+            if !key.is_live() {
+                return Err(TxnError::Announced(key.clone()).into());
+            }
+            let _running = self.running.read().await;
+            self.check_open()?;
+            self.announce(key, &document, ttl).await
         }
         .boxed()
     }

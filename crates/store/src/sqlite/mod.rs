@@ -13,12 +13,16 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Key, OpenError, Outcome, Prefix, Revision, Scan, Store, StoreError, Txn, Versioned, Watch};
+use crate::{
+    Document, Expect, Key, OpenError, Outcome, Prefix, Revision, Scan, Store, StoreError, Txn, TxnError, Versioned,
+    Watch,
+};
 use readers::Readers;
 use writer::{Control, Job, Pending, Writer};
 
@@ -67,6 +71,12 @@ impl SqliteStore {
         let (head_sender, head) = watch::channel(state.head);
         let mut writer = Writer::new(opened, head_sender, options.keep_revisions);
         writer.limit_size(options.max_bytes).map_err(|error| io_error(error.to_string()))?;
+        match writer.remove_announced() {
+            Ok(()) => {}
+            // Nothing can be written, and reads go on.
+            Err(StoreError::Full) => tracing::warn!("no space to remove what an earlier process had announced"),
+            Err(error) => return Err(io_error(error.to_string())),
+        }
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         thread.spawn(move || writer.run(queue)).map_err(|error| io_error(error.to_string()))?;
         Ok(Self { jobs, readers: Arc::new(Readers::new(path.to_owned())), head })
@@ -117,6 +127,28 @@ impl Store for SqliteStore {
         .boxed()
     }
 
+    fn announce<'a>(
+        &'a self,
+        key: &'a Key,
+        document: Document,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Revision, StoreError>> {
+        async move {
+            if !key.is_live() {
+                return Err(TxnError::Announced(key.clone()).into());
+            }
+            let txn = Txn::new().put(key.clone(), document);
+            match self.ask(|answer| Job::Txn(Pending { txn, answer })).await? {
+                Outcome::Committed(revision) => {
+                    tokio::spawn(expire(self.jobs.downgrade(), key.clone(), revision, ttl));
+                    Ok(revision)
+                }
+                Outcome::Conflict { .. } => Err(StoreError::Damaged("there was no condition".to_owned())),
+            }
+        }
+        .boxed()
+    }
+
     fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>> {
         tail::watch(Arc::clone(&self.readers), self.head.clone(), prefix.clone(), after).boxed()
     }
@@ -133,6 +165,24 @@ impl Store for SqliteStore {
             }
         }
         .boxed()
+    }
+}
+
+/// Removes what was announced at a revision once its time is over, unless it was announced again. Whoever is stopped
+/// before has the next one to open the database remove it.
+async fn expire(jobs: mpsc::WeakSender<Job>, key: Key, revision: Revision, ttl: Duration) {
+    loop {
+        tokio::time::sleep(ttl).await;
+        let Some(jobs) = jobs.upgrade() else { return };
+        let txn = Txn::new().when(key.clone(), Expect::Revision(revision)).delete(key.clone());
+        let (answer, answered) = oneshot::channel();
+        if jobs.send(Job::Txn(Pending { txn, answer })).await.is_err() {
+            return;
+        }
+        match answered.await {
+            Ok(Err(error)) if error.is_retryable() => {}
+            _ => return,
+        }
     }
 }
 

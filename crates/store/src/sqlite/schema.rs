@@ -153,6 +153,18 @@ pub(super) fn scan(
     Ok(())
 }
 
+/// The keys of a prefix, without their values.
+pub(super) fn keys(connection: &Connection, prefix: &Prefix) -> Result<Vec<Key>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT key FROM entries WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) ORDER BY key")?;
+    let mut rows = statement.query(params![prefix.as_str(), prefix.end()])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        keys.push(key(row, 0)?);
+    }
+    Ok(keys)
+}
+
 pub(super) fn put(
     transaction: &Transaction<'_>,
     key: &Key,

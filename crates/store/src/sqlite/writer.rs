@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::open::Opened;
 use super::schema::{self, State};
-use crate::{Outcome, Revision, StoreError, Txn, Write};
+use crate::{Outcome, Prefix, Revision, StoreError, Txn, Write};
 
 /// Most transactions in one commit. Bounds how long the first of them waits for the others.
 const GROUP: usize = 256;
@@ -49,6 +49,13 @@ impl Writer {
 
     pub(super) fn limit_size(&mut self, max_bytes: Option<u64>) -> Result<(), StoreError> {
         Ok(schema::limit_size(&self.connection, max_bytes)?)
+    }
+
+    /// Whoever announced something had the file open before, and is gone.
+    pub(super) fn remove_announced(&mut self) -> Result<(), StoreError> {
+        let keys = schema::keys(&self.connection, &Prefix::live())?;
+        let txns: Vec<Txn> = keys.into_iter().map(|key| Txn::new().delete(key)).collect();
+        self.commit(&txns.iter().collect::<Vec<_>>()).map(drop)
     }
 
     /// Works until the store is closed or dropped.
