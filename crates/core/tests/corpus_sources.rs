@@ -24,7 +24,9 @@ fn every_case_of_the_corpus_holds() {
             let (account, user_id) = (caller.account(), caller.user_id());
             let principal = Principal::from_caller_identity(&caller.arn, account, &user_id, "").unwrap();
             let found = match resolve(&world, &principal) {
-                Ok(resolved) => Ok(Identity { username: resolved.identity.username, groups: resolved.identity.groups }),
+                Ok(resolved) => {
+                    Ok(Identity { username: resolved.identity.username, groups: resolved.identity.groups.into_owned() })
+                }
                 Err(Refusal::NotMapped) => Err("not-mapped"),
                 Err(Refusal::Username { .. }) => Err("template"),
             };

@@ -34,7 +34,11 @@ pub async fn ensure_account(engine: &Engine, config: &Config) -> Result<(), Serv
     if engine.view().directory.accounts().next().is_some() {
         let has_profile = config.data_dir.join("aws").join("credentials").exists();
         // A server that joins others starts in an empty folder.
-        return if engine.store().is_shared() && !has_profile { write_existing_profile(engine, config) } else { Ok(()) };
+        return if engine.store().is_shared() && !has_profile {
+            write_existing_profile(engine, config)
+        } else {
+            Ok(())
+        };
     }
     let now = Timestamp::now();
     let made = first_objects(&engine.view_owned(), config, now)?;

@@ -64,7 +64,7 @@ impl SharedFile {
         let path = data_dir.join(self.0);
         let own = read(&path)?;
         if let Some(shared) = self.stored(store).await? {
-            return self.take(&path, own.as_deref(), &shared);
+            return self.take(&path, own.as_ref().map(|own| own.as_slice()), &shared);
         }
         let was_there = own.is_some();
         let own = match own {
@@ -81,15 +81,16 @@ impl SharedFile {
             Outcome::Committed(_) => Ok(()),
             Outcome::Conflict { .. } => {
                 // Another server was faster; what was made just now was never used.
-                let shared = self.stored(store).await?.ok_or_else(|| bootstrap("a shared secret vanished".to_owned()))?;
+                let shared =
+                    self.stored(store).await?.ok_or_else(|| bootstrap("a shared secret vanished".to_owned()))?;
                 self.take(&path, Some(own.as_slice()).filter(|_| was_there), &shared)
             }
         }
     }
 
-    fn take(self, path: &Path, own: Option<&Vec<u8>>, shared: &[u8]) -> Result<(), ServerError> {
+    fn take(self, path: &Path, own: Option<&[u8]>, shared: &[u8]) -> Result<(), ServerError> {
         match own {
-            Some(own) if own.as_slice() == shared => Ok(()),
+            Some(own) if own == shared => Ok(()),
             Some(_) => Err(bootstrap(format!(
                 "`{}` is not the one that the other servers of this store have; choose another data folder, or move \
                  the file away if nothing relies on it",
@@ -170,9 +171,10 @@ mod tests {
         let folders = [(); 9].map(|()| tempfile::tempdir().unwrap());
         let [database, servers @ ..] = folders.each_ref().map(tempfile::TempDir::path);
         let store = &SqliteStore::open(&database.join("db"), SqliteOptions::default()).unwrap();
-        let starts = servers.iter().enumerate().map(|(number, folder)| {
-            OWN.share(store, folder, move || write(folder, &number.to_string()))
-        });
+        let starts = servers
+            .iter()
+            .enumerate()
+            .map(|(number, folder)| OWN.share(store, folder, move || write(folder, &number.to_string())));
         for start in futures::future::join_all(starts).await {
             start.unwrap();
         }
@@ -185,7 +187,9 @@ mod tests {
         for secret in ["iam/123456789012/access-key/AKIA", "clusters/demo", "secrets/files/session.key"] {
             assert!(is_secret(&key(secret)), "{secret}");
         }
-        for open in ["iam/123456789012/user/bob", "clusters/demo/entries/arn", "history/1", "meta/writes", "usage/demo/0"] {
+        for open in
+            ["iam/123456789012/user/bob", "clusters/demo/entries/arn", "history/1", "meta/writes", "usage/demo/0"]
+        {
             assert!(!is_secret(&key(open)), "{open}");
         }
     }

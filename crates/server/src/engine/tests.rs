@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use doorward_core::account_id::AccountId;
 use doorward_core::partition::Partition;
 use doorward_identity::directory::NewUser;
 use doorward_identity::random::OsRandom;
 use doorward_store::{
-    Key, Outcome, Prefix, Revision, Scan, SqliteOptions, SqliteStore, Store, StoreError, Txn, Versioned, Watch,
+    Document, Key, Outcome, Prefix, Revision, Scan, SqliteOptions, SqliteStore, Store, StoreError, Txn, Versioned,
+    Watch,
 };
 use futures::future::{BoxFuture, FutureExt as _, join_all};
 use jiff::Timestamp;
@@ -77,6 +79,15 @@ impl Store for Shared {
             if self.loses_answers.swap(false, Ordering::SeqCst) { Err(StoreError::Busy) } else { outcome }
         }
         .boxed()
+    }
+
+    fn announce<'a>(
+        &'a self,
+        key: &'a Key,
+        document: Document,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Revision, StoreError>> {
+        self.store.announce(key, document, ttl)
     }
 
     fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>> {

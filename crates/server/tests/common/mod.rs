@@ -50,6 +50,8 @@ impl Response {
 pub fn config(data_dir: &Path, client_auth: ClientAuth) -> Config {
     let any = "127.0.0.1:0".parse().unwrap();
     Config {
+        storage: doorward_server::Storage::DataDir,
+        sealing_keys: None,
         data_dir: data_dir.to_owned(),
         api: any,
         webhook: any,
