@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::LocalEndpoint;
-use doorward_server::Config;
+use doorward_server::{Config, Storage};
 use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
 
 use super::file::{ConfigFile, ConfigFileError};
 use super::identity::{self, IdentityError, ProviderFlag};
+use super::storage::{self, StorageArgs, StorageError, StorageSettings};
 use crate::aws::Environment;
 use crate::data_dir;
 use crate::logging::LogFormat;
@@ -21,11 +22,12 @@ Examples:
   doorward serve
   doorward serve --config /etc/doorward/config.yaml
   doorward serve --identity aws
+  doorward serve --store etcd --etcd-endpoints https://10.0.0.1:2379 --etcd-ca ca.crt --store-key-file key
   DOORWARD_OPS=127.0.0.1:9191 doorward serve --webhook 0.0.0.0:8443 --webhook-name doorward.example
 
 Every flag has a variable DOORWARD_…, and a key of its own name (`api`, `data-dir`) in the YAML
 file of --config. A flag goes before its variable, that before the file. docs/identity.md says how
-principals of AWS accounts come in.";
+principals of AWS accounts come in, docs/operations.md how several servers share a store.";
 
 /// The flags; each field is `None`, or empty, where neither flag nor variable is given.
 #[derive(Clone, Debug, Default, Args)]
@@ -64,6 +66,8 @@ pub(crate) struct ServeArgs {
     /// How many access entries a cluster may have [default: 3000, as at EKS].
     #[arg(long, value_name = "N", env = "DOORWARD_MAX_ACCESS_ENTRIES")]
     max_access_entries: Option<usize>,
+    #[command(flatten)]
+    storage: StorageArgs,
     /// Who proves the tokens that kube-apiservers ask about [default: local].
     ///
     /// With `aws`, principals of AWS accounts come into the clusters by access entries and aws-auth. The key
@@ -98,6 +102,7 @@ impl From<ClientAuthFlag> for ClientAuth {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) config: Config,
+    pub(super) storage: StorageSettings,
     pub(super) log_format: LogFormat,
 }
 
@@ -110,6 +115,9 @@ pub(crate) enum ConfigError {
     /// Who proves tokens.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The store.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// A URL that no token could be for.
     #[error(
         "`{value}` is not a value of `--api-url`: expected a URL such as `https://doorward.example`, in lower case"
@@ -164,7 +172,10 @@ impl Settings {
         let region: Option<String> = args.region.or(file.parsed("region", "text")?);
         let access_entries = args.max_access_entries.or(file.count("max-access-entries")?);
         let limits = access_entries.map_or_else(Limits::default, |access_entries| Limits { access_entries });
+        let storage = storage::resolve(args.storage, &file)?;
         let config = Config {
+            storage: Storage::DataDir,
+            sealing_keys: storage.keys.clone(),
             data_dir: data_dir.unwrap_or_else(|| data_dir::default(environment)),
             api,
             webhook,
@@ -178,7 +189,7 @@ impl Settings {
             region: region.map_or_else(|| Ok("us-west-2".to_owned()), checked_region)?,
         };
         let log_format = args.log_format.or(file.choice("log-format")?).unwrap_or_default();
-        Ok(Self { config, log_format })
+        Ok(Self { config, storage, log_format })
     }
 }
 
@@ -252,7 +263,7 @@ mod tests {
 
     #[test]
     fn without_anything_the_defaults_hold() {
-        let Settings { config, log_format } = Settings::resolve(ServeArgs::default(), &Environment::default()).unwrap();
+        let Settings { config, log_format, .. } = Settings::resolve(ServeArgs::default(), &Environment::default()).unwrap();
         assert_eq!(config.data_dir, Path::new("doorward-data"));
         assert_eq!((config.api.to_string().as_str(), config.webhook.port()), ("127.0.0.1:8090", 8443));
         assert_eq!((config.ops.port(), config.account.as_str()), (9090, "123456789012"));
@@ -267,7 +278,7 @@ mod tests {
         let file = "api: 127.0.0.1:1\nops: 127.0.0.1:2\nwebhook-client-auth: off\nwebhook-name: [a.example, 10.0.0.1]\n\
                     api-url: https://doorward.example/\naccount: '111122223333'\nlog-format: json\nmax-access-entries: 5\n";
         let flags = ServeArgs { api: Some("127.0.0.1:9".parse().unwrap()), ..ServeArgs::default() };
-        let Settings { config, log_format } = settings(file, flags).unwrap();
+        let Settings { config, log_format, .. } = settings(file, flags).unwrap();
         assert_eq!((config.api.port(), config.ops.port(), config.webhook.port()), (9, 2, 8443));
         assert_eq!((config.client_auth, log_format), (ClientAuth::Off, LogFormat::Json));
         assert_eq!(config.webhook_names, ["a.example", "10.0.0.1"]);

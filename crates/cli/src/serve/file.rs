@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::suggestion::suggestion;
 
 /// The keys that there are.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 21] = [
     "data-dir",
     "api",
     "webhook",
@@ -20,6 +20,15 @@ const KEYS: [&str; 12] = [
     "account",
     "region",
     "max-access-entries",
+    "store",
+    "store-key-file",
+    "etcd-endpoints",
+    "etcd-ca",
+    "etcd-cert",
+    "etcd-key",
+    "etcd-user",
+    "etcd-password-file",
+    "etcd-prefix",
     "identity",
     "log-format",
 ];

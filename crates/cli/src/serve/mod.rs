@@ -4,6 +4,7 @@ mod config;
 mod credentials;
 mod file;
 mod identity;
+mod storage;
 mod suggestion;
 mod variables;
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args as _;
-use doorward_server::Addresses;
+use doorward_server::{Addresses, Config, Storage};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -31,7 +32,7 @@ use crate::talk::Talk;
 /// If the configuration makes no sense, or the server cannot start.
 pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliError> {
     let environment = Environment::of_process();
-    let Settings { config, log_format } = Settings::resolve(args, &environment)?;
+    let Settings { config, storage, log_format } = Settings::resolve(args, &environment)?;
     let log = Arc::new(logging::start_server(log_format, Level::of_server(talk)));
     for warning in variables::warnings(&environment, &own_variables()) {
         tracing::warn!("{warning}");
@@ -58,6 +59,10 @@ pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliErro
         last_words.close();
         std::process::exit(130);
     });
+    let config = match storage.place {
+        None => config,
+        Some(place) => Config { storage: Storage::Given(place.open(false).await?), ..config },
+    };
     let ended =
         doorward_server::run(config, stopped, |addresses| started(addresses, &data_dir, log_format, talk)).await;
     // Before the error, which is the last line.
