@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::LocalEndpoint;
-use doorward_server::{Config, Storage};
 use doorward_server::view::Limits;
 use doorward_server::webhook::ClientAuth;
+use doorward_server::{Config, Storage};
 
 use super::file::{ConfigFile, ConfigFileError};
 use super::identity::{self, IdentityError, ProviderFlag};
@@ -263,7 +263,8 @@ mod tests {
 
     #[test]
     fn without_anything_the_defaults_hold() {
-        let Settings { config, log_format, .. } = Settings::resolve(ServeArgs::default(), &Environment::default()).unwrap();
+        let Settings { config, log_format, .. } =
+            Settings::resolve(ServeArgs::default(), &Environment::default()).unwrap();
         assert_eq!(config.data_dir, Path::new("doorward-data"));
         assert_eq!((config.api.to_string().as_str(), config.webhook.port()), ("127.0.0.1:8090", 8443));
         assert_eq!((config.ops.port(), config.account.as_str()), (9090, "123456789012"));
