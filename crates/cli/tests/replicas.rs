@@ -1,0 +1,173 @@
+//! Two `doorward serve` on one etcd of three members.
+
+#![cfg(feature = "etcd")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here has found what it looks for")]
+
+mod common;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use common::{Answer, Place, Server, administrator, registration, signed_call, webhook_post};
+use doorward_store::etcd_cluster::EtcdCluster;
+use doorward_store::{EtcdOptions, EtcdStore, Prefix, Store as _};
+use serde_json::{Value, json};
+
+const ADMINISTRATOR: &str = "arn:aws:iam::123456789012:user/administrator";
+/// How long a change may take to be known on another server. It takes milliseconds; this is for a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server of its own folder on the common store.
+struct Replica {
+    place: Place,
+    server: Server,
+}
+
+impl Replica {
+    fn start(cluster: &EtcdCluster) -> Self {
+        Self::start_in(Place::new(), cluster)
+    }
+
+    fn start_in(place: Place, cluster: &EtcdCluster) -> Self {
+        place.write("key", &"5e".repeat(32));
+        let endpoints = cluster.endpoints().join(",");
+        let args = ["serve", "--store", "etcd", "--etcd-endpoints", &endpoints, "--store-key-file", "key"];
+        let server = Server::of(place.doorward(&args).args(["--webhook-client-auth", "off"]));
+        Self { place, server }
+    }
+
+    /// The server is killed, as by a power cut; its folder stays.
+    fn kill(self) -> Place {
+        self.place
+    }
+
+    fn data(&self) -> PathBuf {
+        self.place.path().join("doorward-data")
+    }
+
+    fn call(&self, service: &str, method: &str, path: &str, body: &str) -> String {
+        signed_call(&self.server, &self.data(), service, (method, path), body)
+    }
+
+    fn create_entry(&self, principal: &str) {
+        self.call("eks", "POST", "/clusters/demo/access-entries", &json!({ "principalArn": principal }).to_string());
+    }
+
+    fn delete_entry(&self, principal: &str) {
+        let principal = doorward_sigv4::query::encode(principal);
+        self.call("eks", "DELETE", &format!("/clusters/demo/access-entries/{principal}"), "");
+    }
+
+    /// A token of the administrator, whose key the first start of a store left in each server's folder.
+    fn token(&self) -> String {
+        let mut command = self.place.doorward(&["token", "--cluster-name", "demo"]);
+        command
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.data().join("aws/credentials"))
+            .env("AWS_PROFILE", "doorward")
+            .env("AWS_REGION", "us-west-2");
+        let answer: Value = serde_json::from_str(&Answer::of(&mut command).ok()).unwrap();
+        answer.pointer("/status/token").unwrap().as_str().unwrap().to_owned()
+    }
+
+    fn lets_in(&self, token: &str) -> bool {
+        let review = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token },
+        });
+        let ca = std::fs::read(self.data().join("pki/ca.crt")).unwrap();
+        let (status, body) = webhook_post(&self.server, &ca, "/clusters/demo/authenticate", &review.to_string());
+        // A server that does not know the cluster yet has no such path.
+        status == 200 && serde_json::from_str::<Value>(&body).unwrap()["status"]["authenticated"] == json!(true)
+    }
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_one_server_stores_the_other_decides_by_and_goes_on_when_the_first_dies() {
+    let cluster = EtcdCluster::start(3);
+    let first = Replica::start(&cluster);
+    let second = Replica::start(&cluster);
+    assert_eq!(
+        std::fs::read(first.data().join("pki/ca.pem")).unwrap(),
+        std::fs::read(second.data().join("pki/ca.pem")).unwrap(),
+        "an API server trusts one authority"
+    );
+    first.call("doorward", "PUT", "/doorward/v1/clusters/demo", &registration());
+    first.create_entry(ADMINISTRATOR);
+    let token = second.token();
+    assert!(first.lets_in(&token), "the server that took the write knows it at once");
+    until("the second server lets in whom the first was told to", || second.lets_in(&token));
+
+    second.delete_entry(ADMINISTRATOR);
+    assert!(!second.lets_in(&token));
+    until("the first server refuses whom the second was told to", || !first.lets_in(&token));
+
+    let folder = first.kill();
+    second.create_entry(ADMINISTRATOR);
+    assert!(second.lets_in(&token));
+    let first = Replica::start_in(folder, &cluster);
+    assert!(first.lets_in(&token), "a server that starts knows everything before it answers");
+    // A session that one of them granted is good at the other: they share the key of sessions.
+    let session = first.call("sts", "POST", "/", "Action=GetSessionToken&Version=2011-06-15");
+    let value = |name: &str| {
+        let text = session.split_once(&format!("<{name}>")).unwrap().1.split_once("</").unwrap().0;
+        text.replace("&#x2F;", "/")
+    };
+    let mut command = second.place.doorward(&["token", "--cluster-name", "demo"]);
+    command
+        .env("AWS_ACCESS_KEY_ID", value("AccessKeyId"))
+        .env("AWS_SECRET_ACCESS_KEY", value("SecretAccessKey"))
+        .env("AWS_SESSION_TOKEN", value("SessionToken"))
+        .env("AWS_REGION", "us-west-2");
+    let answer: Value = serde_json::from_str(&Answer::of(&mut command).ok()).unwrap();
+    assert!(second.lets_in(answer.pointer("/status/token").unwrap().as_str().unwrap()));
+}
+
+#[test]
+fn servers_that_start_at_once_make_one_account_and_each_has_its_key() {
+    let cluster = EtcdCluster::start(1);
+    let replicas: Vec<Replica> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Replica::start(&cluster))).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    let keys: Vec<String> =
+        replicas.iter().map(|replica| administrator(&replica.data()).access_key_id().to_owned()).collect();
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    for replica in &replicas {
+        replica.call("sts", "POST", "/", "Action=GetCallerIdentity&Version=2011-06-15");
+    }
+}
+
+#[test]
+fn nobody_who_reads_etcd_learns_a_secret_and_no_server_starts_with_another_key() {
+    let cluster = EtcdCluster::start(1);
+    let replica = Replica::start(&cluster);
+    replica.call("doorward", "PUT", "/doorward/v1/clusters/demo", &registration());
+    let credentials = std::fs::read_to_string(replica.data().join("aws/credentials")).unwrap();
+    let secret = credentials.lines().find_map(|line| line.strip_prefix("aws_secret_access_key = ")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let text: String = runtime.block_on(async {
+        let store = EtcdStore::open(&EtcdOptions::new(cluster.endpoints())).await.unwrap();
+        let snapshot = store.list(&Prefix::all()).await.unwrap();
+        snapshot.items.iter().map(|item| format!("{} {}\n", item.key, item.value.document.json())).collect()
+    });
+    assert!(text.contains("clusters/demo ") && text.contains("secrets/files/session.key "), "{text}");
+    for secret in [secret, "PRIVATE KEY", "token: t"] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+
+    let other = Place::new();
+    other.write("key", &"0f".repeat(32));
+    let endpoints = cluster.endpoints().join(",");
+    let args = ["serve", "--store", "etcd", "--etcd-endpoints", &endpoints, "--store-key-file", "key"];
+    let ports = ["--api", "127.0.0.1:0", "--webhook", "127.0.0.1:0", "--ops", "127.0.0.1:0"];
+    let said = Answer::of(other.doorward(&args).args(ports));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("start with the key file that belongs to the store"), "{}", said.stderr);
+}
