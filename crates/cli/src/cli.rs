@@ -8,7 +8,7 @@ use crate::error::{CliError, exit};
 use crate::talk::Talk;
 use crate::{
     cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, migrate, questions, serve, status,
-    token, world,
+    store, token, world,
 };
 
 const EXAMPLES: &str = "\
@@ -70,6 +70,8 @@ enum Verb {
     World(world::WorldVerbArgs),
     /// Show the server's clusters, and what is wrong with them.
     Status(status::StatusArgs),
+    /// Take everything out of the server's store, put it in, or move it to another.
+    Store(store::StoreVerbArgs),
     /// Print a token for a cluster, as `aws eks get-token` does.
     Token(token::TokenArgs),
     /// Write clusters into a kubeconfig, as `aws eks update-kubeconfig` does.
@@ -124,6 +126,7 @@ fn run_verb(verb: Verb, talk: Talk) -> Result<ExitCode, CliError> {
             Verb::Migrate(args) => migrate::run(args, talk).await,
             Verb::World(args) => world::run(args, talk).await,
             Verb::Status(args) => status::run(args, talk).await,
+            Verb::Store(args) => store::run(args, talk).await,
             Verb::Token(args) => token::run(args).await,
             Verb::Kubeconfig(args) => kubeconfig::run(args, talk).await,
             Verb::Completion(_) | Verb::Man => Ok(ExitCode::from(exit::FINE)),

@@ -34,6 +34,15 @@ pub(crate) enum CliError {
     /// The server does not start, or stops.
     #[error(transparent)]
     Server(#[from] doorward_server::ServerError),
+    /// A store that the flags do not name.
+    #[error(transparent)]
+    StorePlace(#[from] crate::store::StorePlaceError),
+    /// A store that cannot be opened.
+    #[error(transparent)]
+    OpenStore(#[from] doorward_store::OpenError),
+    /// A store that cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] doorward_store::StoreError),
     /// AWS settings, or an API.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -103,7 +112,7 @@ impl CliError {
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Config(_) | Self::Caller(_) | Self::Request(_) => exit::USAGE,
+            Self::Usage(_) | Self::Config(_) | Self::StorePlace(_) | Self::Caller(_) | Self::Request(_) => exit::USAGE,
             _ => exit::FAILED,
         }
     }

@@ -20,6 +20,7 @@ mod output;
 mod questions;
 mod serve;
 mod status;
+mod store;
 mod table;
 mod talk;
 mod token;
