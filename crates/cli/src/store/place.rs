@@ -170,7 +170,8 @@ fn read(flag: &'static str, path: &std::path::Path) -> Result<String, StorePlace
     std::fs::read_to_string(path).map_err(|source| StorePlaceError::File { flag, path: path.to_owned(), source })
 }
 
-#[cfg(all(test, feature = "etcd"))]
+#[cfg(feature = "etcd")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
