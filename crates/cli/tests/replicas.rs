@@ -6,9 +6,12 @@
 mod common;
 
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Answer, Place, Server, registration, signed_call, webhook_post};
+use common::{Answer, Place, Server, administrator, registration, signed_call, try_signed_call, webhook_post};
+use doorward_sigv4::Credentials;
 use doorward_store::etcd_cluster::EtcdCluster;
 use doorward_store::{EtcdOptions, EtcdStore, Prefix, Store as _};
 use serde_json::{Value, json};
@@ -173,4 +176,72 @@ fn nobody_who_reads_etcd_learns_a_secret_and_no_server_starts_with_another_key()
     let said = Answer::of(other.doorward(&args).args(ports));
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.stderr.contains("start with the key file that belongs to the store"), "{}", said.stderr);
+}
+
+/// Makes users, at the one server and the other in turn, until told to stop; the names of those that were acknowledged.
+fn make_users(
+    servers: &Mutex<[String; 2]>,
+    credentials: &Credentials,
+    writer: usize,
+    stop: &AtomicBool,
+) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let (name, host) = (format!("w{writer}-{number}"), servers.lock().unwrap()[number % 2].clone());
+        let form = format!("Action=CreateUser&Version=2010-05-08&UserName={name}");
+        match try_signed_call(&host, credentials, "iam", ("POST", "/"), &form) {
+            Ok((200, _)) => acknowledged.push(name),
+            // Refused for want of a majority, or cut off: it may have been made or not, and is not told as made.
+            Ok((500.., _)) | Err(_) => {}
+            Ok((status, body)) => panic!("{status}: {body}"),
+        }
+    }
+    acknowledged
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nobody_is_refused_while_members_and_servers_are_killed() {
+    let mut cluster = EtcdCluster::start(3);
+    let [mut first, mut second] = [Replica::start(&cluster), Replica::start(&cluster)];
+    first.call("doorward", "PUT", "/doorward/v1/clusters/demo", &registration());
+    first.create_entry(ADMINISTRATOR);
+    let token = first.token();
+    until("the second server knows", || second.lets_in(&token));
+    let credentials = administrator(&first.data());
+    let servers = Mutex::new([first.server.api.clone(), second.server.api.clone()]);
+    let stop = AtomicBool::new(false);
+    let acknowledged: Vec<String> = std::thread::scope(|scope| {
+        let (servers, credentials, stop) = (&servers, &credentials, &stop);
+        let writers: Vec<_> =
+            (0..4).map(|writer| scope.spawn(move || make_users(servers, credentials, writer, stop))).collect();
+        for round in 0..6 {
+            let member = round % 3;
+            cluster.kill(member);
+            // Without a member, and then without a server too, whoever is left answers.
+            assert!(first.lets_in(&token) && second.lets_in(&token));
+            let folder = first.kill();
+            assert!(second.lets_in(&token));
+            cluster.restart(member);
+            cluster.wait_healthy(member);
+            first = Replica::start_in(folder, &cluster);
+            assert!(first.lets_in(&token));
+            std::mem::swap(&mut first, &mut second);
+            *servers.lock().unwrap() = [first.server.api.clone(), second.server.api.clone()];
+        }
+        stop.store(true, Ordering::Relaxed);
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+    });
+    assert!(acknowledged.len() > 50, "{}", acknowledged.len());
+    for replica in [&first, &second] {
+        let is_known = |name: &str| {
+            let form = format!("Action=GetUser&Version=2010-05-08&UserName={name}");
+            try_signed_call(&replica.server.api, &credentials, "iam", ("POST", "/"), &form).unwrap().0 == 200
+        };
+        until("the last write is known", || is_known(acknowledged.last().unwrap()));
+        let lost: Vec<&String> = acknowledged.iter().filter(|name| !is_known(name)).collect();
+        assert!(lost.is_empty(), "lost of {}: {lost:?}", acknowledged.len());
+    }
 }

@@ -120,6 +120,32 @@ pub fn session_key(data_dir: &Path) -> Result<SessionKey, ServerError> {
     }
 }
 
+/// What this server is called among several of one store: made at its first start, and kept in its data folder.
+///
+/// # Errors
+/// If the file cannot be read or written, or does not hold a name.
+pub(crate) fn server_name(data_dir: &Path) -> Result<String, ServerError> {
+    let path = data_dir.join("server");
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let name = text.trim();
+            let is_name =
+                !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            if is_name {
+                return Ok(name.to_owned());
+            }
+            let problem = format!("`{}` does not hold a name of letters, digits and `-`; remove it", path.display());
+            Err(ServerError::Bootstrap { problem })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let name = uuid::Builder::from_random_bytes(random()?).into_uuid().to_string();
+            write_private(&path, name.as_bytes())?;
+            Ok(name)
+        }
+        Err(source) => Err(ServerError::File { action: "read", path, source }),
+    }
+}
+
 /// Makes the data folder, for nobody else to look into.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::api::{self, Api};
 use crate::aws_auth_watch::follow_all;
 use crate::body::BodyReader;
-use crate::bootstrap::{ensure_account, make_folder, session_key};
+use crate::bootstrap::{ensure_account, make_folder, server_name, session_key};
 use crate::config::{Config, IdentityProvider, Storage};
 use crate::engine::Engine;
 use crate::error::ServerError;
@@ -70,7 +70,8 @@ pub async fn run(
     }
     let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits, unknown_principals(&config)).await?);
     ensure_account(&engine, &config).await?;
-    let usage = Keeper::restore(&engine, Timestamp::now()).await;
+    let server = if store.is_shared() { Some(server_name(&config.data_dir)?) } else { None };
+    let usage = Keeper::restore(&engine, server, Timestamp::now()).await;
     let sessions = Arc::new(session_key(&config.data_dir)?);
     let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
     let metrics = Arc::<Metrics>::default();

@@ -178,17 +178,32 @@ pub(crate) fn fake_kubernetes(json: &'static str) -> String {
 
 /// Sends bytes and reads until the other end closes.
 pub(crate) fn plain_http(address: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    try_plain_http(address, request).unwrap()
+}
+
+fn try_plain_http(address: &str, request: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// A call of the API, signed with the administrator's key of `data`; the answer's body.
 pub(crate) fn signed_call(server: &Server, data: &Path, service: &str, target: (&str, &str), body: &str) -> String {
-    let (method, path) = target;
-    let host = server.api.as_str();
+    let (status, answer) = try_signed_call(&server.api, &administrator(data), service, target, body).unwrap();
+    assert_eq!(status, 200, "{target:?}: {answer}");
+    answer
+}
+
+/// The same of a server that may not be there: status and body, if there is an answer.
+pub(crate) fn try_signed_call(
+    host: &str,
+    credentials: &Credentials,
+    service: &str,
+    (method, path): (&str, &str),
+    body: &str,
+) -> std::io::Result<(u16, String)> {
     let request = Request {
         method,
         path,
@@ -196,8 +211,8 @@ pub(crate) fn signed_call(server: &Server, data: &Path, service: &str, target: (
         headers: &[("host", host.as_bytes())],
         body_sha256: PayloadHash::of(body.as_bytes()),
     };
-    let signed = sign_headers(&request, &administrator(data), "us-west-2", service, Timestamp::now()).unwrap();
-    let answer = plain_http(
+    let signed = sign_headers(&request, credentials, "us-west-2", service, Timestamp::now()).unwrap();
+    let answer = try_plain_http(
         host,
         &format!(
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\nx-amz-date: {}\r\ncontent-length: {}\r\n\
@@ -206,10 +221,11 @@ pub(crate) fn signed_call(server: &Server, data: &Path, service: &str, target: (
             signed.x_amz_date,
             body.len()
         ),
-    );
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 "), "{target:?}: {answer}");
-    body.to_owned()
+    )?;
+    let cut_off = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut_off)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut_off)?;
+    Ok((status, body.to_owned()))
 }
 
 /// The administrator's key that the first start left in the data folder.

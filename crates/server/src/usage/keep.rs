@@ -2,8 +2,12 @@
 //!
 //! It is evidence, not a record: what was counted within the last minute before a crash is lost, and a store that does
 //! not take it is only a line in the log. No request waits for it.
+//!
+//! A server alone keeps its parts below `usage/CLUSTER`, each of several below `usage/CLUSTER/SERVER`, and takes up what
+//! the others keep: what one of them counted is used, whichever is asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::cluster_name::ClusterName;
@@ -21,15 +25,18 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Writes what was counted, and knows what it wrote last.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
+    /// This server's name among several; none if it is alone.
+    server: Option<String>,
     written: BTreeMap<ClusterName, Vec<UsageRecord>>,
 }
 
 impl Keeper {
     /// Goes on from what was kept before the server was started. What cannot be read is as good as not kept.
-    pub(crate) async fn restore(engine: &Engine, now: Timestamp) -> Self {
-        let mut keeper = Self::default();
-        if let Err(error) = keeper.read(engine.store()).await {
-            tracing::warn!(%error, "usage evidence was not read, counting begins anew");
+    pub(crate) async fn restore(engine: &Engine, server: Option<String>, now: Timestamp) -> Self {
+        let mut keeper = Self { server, written: BTreeMap::new() };
+        match keeper.read(engine.store()).await {
+            Ok(Parts { own, .. }) => keeper.written = own,
+            Err(error) => tracing::warn!(%error, "usage evidence was not read, counting begins anew"),
         }
         for cluster in engine.view_owned().clusters() {
             let name = &cluster.record.name;
@@ -42,14 +49,39 @@ impl Keeper {
         keeper
     }
 
-    async fn read(&mut self, store: &dyn Store) -> Result<(), KeepError> {
+    async fn read(&self, store: &dyn Store) -> Result<Parts, KeepError> {
+        let mut parts = Parts::default();
         for item in store.list(&Prefix::below(&Key::new(ROOT)?)).await?.items {
             let segments: Vec<String> = item.key.segments().collect();
-            let [_, name, _] = segments.as_slice() else { continue };
+            let (name, server) = match segments.as_slice() {
+                [_, name, _] => (name, None),
+                [_, name, server, _] => (name, Some(server)),
+                _ => continue,
+            };
             let Ok(name) = name.parse::<ClusterName>() else { continue };
             let document = &item.value.document;
-            let part = if document.schema() == SCHEMA { document.decode().ok() } else { None };
-            self.written.entry(name).or_default().push(part.unwrap_or_default());
+            let part: Option<UsageRecord> = if document.schema() == SCHEMA { document.decode().ok() } else { None };
+            if server == self.server.as_ref() {
+                parts.own.entry(name).or_default().push(part.unwrap_or_default());
+            } else if let Some(part) = part {
+                parts.of_others.entry(name).or_default().add(part);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Takes up what other servers counted.
+    async fn hear_others(&self, engine: &Engine) -> Result<(), KeepError> {
+        if self.server.is_none() {
+            return Ok(());
+        }
+        let Parts { mut of_others, .. } = self.read(engine.store()).await?;
+        for cluster in engine.view_owned().clusters() {
+            let others = of_others.remove(&cluster.record.name).unwrap_or_default();
+            if **cluster.usage.others() != others {
+                let others = Arc::new(others);
+                engine.observe(&cluster.record.name, |cluster| cluster.usage.put_others(Arc::clone(&others)));
+            }
         }
         Ok(())
     }
@@ -57,6 +89,9 @@ impl Keeper {
     /// Writes once a minute until `stop` becomes true, and then once more.
     pub(crate) async fn run(mut self, engine: &Engine, mut stop: watch::Receiver<bool>) {
         loop {
+            if let Err(error) = self.hear_others(engine).await {
+                tracing::warn!(%error, "what other servers counted was not read, it is tried again in a minute");
+            }
             let stopped = tokio::select! {
                 _ = stop.wait_for(|&stop| stop) => true,
                 () = tokio::time::sleep(INTERVAL) => false,
@@ -85,12 +120,14 @@ impl Keeper {
     }
 
     async fn write(&mut self, store: &dyn Store, name: &ClusterName, parts: Vec<UsageRecord>) -> Result<(), KeepError> {
-        let written = self.written.entry(name.clone()).or_default();
+        let Self { server, written } = self;
+        let written = written.entry(name.clone()).or_default();
         let changed: Vec<usize> =
             (0..parts.len().max(written.len())).filter(|&at| parts.get(at) != written.get(at)).collect();
         // One transaction each: the store keeps the changes of a number of transactions, so these must be small.
         for at in changed {
-            let key = Key::of([ROOT, name.as_str(), &at.to_string()])?;
+            let at_text = at.to_string();
+            let key = Key::of([ROOT, name.as_str()].into_iter().chain(server.as_deref()).chain([at_text.as_str()]))?;
             let txn = match parts.get(at) {
                 Some(part) => Txn::new().put(key, Document::encode(SCHEMA, part)?),
                 None => Txn::new().delete(key),
@@ -101,6 +138,13 @@ impl Keeper {
         *written = parts;
         Ok(())
     }
+}
+
+/// What the store holds.
+#[derive(Debug, Default)]
+struct Parts {
+    own: BTreeMap<ClusterName, Vec<UsageRecord>>,
+    of_others: BTreeMap<ClusterName, UsageRecord>,
 }
 
 /// Why evidence was not kept.

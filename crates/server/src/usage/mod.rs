@@ -38,6 +38,8 @@ pub struct Usage {
     rows: Arc<Rows>,
     /// What the rows had counted before the server was started, until aws-auth is read for the first time.
     remembered: Arc<BTreeMap<RowKey, Evidence>>,
+    /// What other servers of the same store counted.
+    others: Arc<UsageRecord>,
 }
 
 type Counters = imbl::HashMap<PrincipalArn, Arc<Counter>>;
@@ -166,15 +168,37 @@ impl Usage {
         self.remembered = Arc::new(rows.collect());
     }
 
-    /// Everything that is known, of every entry and row that there is.
+    /// Everything that is known, of every entry and row that there is, by all servers of the store.
     pub fn record(&self, world: &World) -> UsageRecord {
         let known = self.entries.load();
-        let evidence = |entry: &AccessEntry| match known.get(&entry.principal_arn) {
-            Some(counter) => counter.evidence(),
-            None => Counter::new(self.since_of(entry)).evidence(),
+        let evidence = |entry: &AccessEntry| {
+            let mut evidence = match known.get(&entry.principal_arn) {
+                Some(counter) => counter.evidence(),
+                None => Counter::new(self.since_of(entry)).evidence(),
+            };
+            // What was counted before it was made is of an entry that it took the place of.
+            let is_of_this = |other: &&Evidence| other.counting_since >= time(entry.created_at().as_second());
+            let others = self.others.entries.get(entry.principal_arn.as_str()).filter(is_of_this);
+            others.into_iter().for_each(|others| evidence.add(others));
+            evidence
         };
         let entries = world.entries().map(|entry| (entry.principal_arn.to_string(), evidence(entry)));
-        UsageRecord { entries: entries.collect(), ..self.kept_rows() }
+        let mut rows = self.kept_rows();
+        for row in &mut rows.rows {
+            let of_same = |other: &&RowEvidence| other.section == row.section && other.arn == row.arn;
+            self.others.rows.iter().filter(of_same).for_each(|other| row.evidence.add(&other.evidence));
+        }
+        UsageRecord { entries: entries.collect(), ..rows }
+    }
+
+    /// This is what other servers counted.
+    pub(crate) fn put_others(&mut self, others: Arc<UsageRecord>) {
+        self.others = others;
+    }
+
+    /// What other servers counted, as far as it is known.
+    pub(crate) fn others(&self) -> &Arc<UsageRecord> {
+        &self.others
     }
 
     /// What is worth keeping: of the entries those that let somebody in.
@@ -322,6 +346,32 @@ mod tests {
         let since: Vec<i64> =
             after.record(&world).entries.values().map(|evidence| evidence.counting_since.as_second()).collect();
         assert_eq!(since, [2, 9, 2, 3]);
+    }
+
+    #[test]
+    fn what_other_servers_counted_is_added_but_not_of_an_entry_that_was_made_again() {
+        let (used, again) = (entry("used", 1), entry("again", 50));
+        let mut usage = Usage::default();
+        usage.put_rows(&rows(&["a"]), at(10));
+        usage.count(&by(&used), at(20));
+        usage.count(&row(0), at(20));
+        let mut other = Usage::default();
+        other.put_rows(&rows(&["a", "gone"]), at(5));
+        for source in [by(&used), by(&entry("again", 2)), row(0), row(0), row(1)] {
+            other.count(&source, at(30));
+        }
+        let mut others = other.kept();
+        others.add(other.kept());
+        usage.put_others(Arc::new(others));
+        let record = usage.record(&world(&[used, again]));
+        assert_eq!(logins(record.clone()), [("again", 0), ("used", 3), ("a", 5)].map(|(arn, n)| (arn.to_owned(), n)));
+        let expected = Evidence { counting_since: at(5), logins: 5, last_login_at: Some(at(30)) };
+        assert_eq!(record.rows[0].evidence, expected);
+        assert_eq!(
+            logins(usage.kept()),
+            [("used", 1), ("a", 1)].map(|(arn, n)| (arn.to_owned(), n)),
+            "it keeps its own"
+        );
     }
 
     #[test]

@@ -27,6 +27,15 @@ pub struct Evidence {
     pub last_login_at: Option<Timestamp>,
 }
 
+impl Evidence {
+    /// Adds what another server counted of the same.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.counting_since = self.counting_since.min(other.counting_since);
+        self.logins = self.logins.saturating_add(other.logins);
+        self.last_login_at = self.last_login_at.max(other.last_login_at);
+    }
+}
+
 /// How a row of aws-auth was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,6 +84,22 @@ impl UsageRecord {
             parts.push(part);
         }
         parts
+    }
+
+    /// Adds what another server counted.
+    pub(super) fn add(&mut self, other: Self) {
+        for (principal, evidence) in other.entries {
+            match self.entries.get_mut(&principal) {
+                Some(known) => known.add(&evidence),
+                None => drop(self.entries.insert(principal, evidence)),
+            }
+        }
+        for row in other.rows {
+            match self.rows.iter_mut().find(|known| known.section == row.section && known.arn == row.arn) {
+                Some(known) => known.evidence.add(&row.evidence),
+                None => self.rows.push(row),
+            }
+        }
     }
 
     /// Adds another part.
