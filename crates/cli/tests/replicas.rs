@@ -102,7 +102,7 @@ fn what_one_server_stores_the_other_decides_by_and_goes_on_when_the_first_dies()
         "an API server trusts one authority"
     );
     first.call("doorward", "PUT", "/doorward/v1/clusters/demo", &registration());
-    first.create_entry(ADMINISTRATOR);
+    // Whoever registers a cluster has an entry there.
     let token = second.token();
     assert!(first.lets_in(&token), "the server that took the write knows it at once");
     until("the second server lets in whom the first was told to", || second.lets_in(&token));
@@ -178,6 +178,14 @@ fn nobody_who_reads_etcd_learns_a_secret_and_no_server_starts_with_another_key()
     assert!(said.stderr.contains("start with the key file that belongs to the store"), "{}", said.stderr);
 }
 
+struct StopWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Makes users, at the one server and the other in turn, until told to stop; the names of those that were acknowledged.
 fn make_users(
     servers: &Mutex<[String; 2]>,
@@ -205,15 +213,17 @@ fn make_users(
 #[test]
 fn nothing_acknowledged_is_lost_and_nobody_is_refused_while_members_and_servers_are_killed() {
     let mut cluster = EtcdCluster::start(3);
-    let [mut first, mut second] = [Replica::start(&cluster), Replica::start(&cluster)];
+    let [first, second] = [Replica::start(&cluster), Replica::start(&cluster)];
     first.call("doorward", "PUT", "/doorward/v1/clusters/demo", &registration());
-    first.create_entry(ADMINISTRATOR);
     let token = first.token();
     until("the second server knows", || second.lets_in(&token));
     let credentials = administrator(&first.data());
     let servers = Mutex::new([first.server.api.clone(), second.server.api.clone()]);
     let stop = AtomicBool::new(false);
-    let acknowledged: Vec<String> = std::thread::scope(|scope| {
+    let (acknowledged, replicas) = std::thread::scope(|scope| {
+        let (mut first, mut second) = (first, second);
+        // Also if this ends by a failure: writers that go on would be waited for.
+        let stopping = StopWhenDropped(&stop);
         let (servers, credentials, stop) = (&servers, &credentials, &stop);
         let writers: Vec<_> =
             (0..4).map(|writer| scope.spawn(move || make_users(servers, credentials, writer, stop))).collect();
@@ -231,11 +241,12 @@ fn nothing_acknowledged_is_lost_and_nobody_is_refused_while_members_and_servers_
             std::mem::swap(&mut first, &mut second);
             *servers.lock().unwrap() = [first.server.api.clone(), second.server.api.clone()];
         }
-        stop.store(true, Ordering::Relaxed);
-        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+        drop(stopping);
+        let acknowledged: Vec<String> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+        (acknowledged, [first, second])
     });
     assert!(acknowledged.len() > 50, "{}", acknowledged.len());
-    for replica in [&first, &second] {
+    for replica in &replicas {
         let is_known = |name: &str| {
             let form = format!("Action=GetUser&Version=2010-05-08&UserName={name}");
             try_signed_call(&replica.server.api, &credentials, "iam", ("POST", "/"), &form).unwrap().0 == 200
