@@ -12,6 +12,7 @@ pub mod directory;
 pub mod hosts;
 mod local;
 pub mod node;
+pub mod object;
 pub mod policy;
 mod printable;
 mod proven;

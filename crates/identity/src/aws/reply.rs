@@ -4,17 +4,14 @@
 //! (CVE-2020-16250), and most JSON readers take the last of two equal keys, an array for an object, or what follows the
 //! end. The vectors are in `cases/sts-reply/`.
 
-use std::marker::PhantomData;
-
 use bytes::Bytes;
 use doorward_core::partition::Partition;
 use doorward_core::principal::Principal;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::error::{IdentityError, Throttled, Undecided};
+use crate::object::Object;
 
 /// Longest body that is read of STS, in bytes. A real one has about 500.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
@@ -109,27 +106,6 @@ struct CallerIdentity {
     account: String,
     arn: String,
     user_id: String,
-}
-
-/// An object: the derived readers would take an array of the values in their order just as well.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AsMap<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for AsMap<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object).map_err(A::Error::custom)
-            }
-        }
-        deserializer.deserialize_map(AsMap(PhantomData))
-    }
 }
 
 fn is_json(reply: &Reply) -> bool {

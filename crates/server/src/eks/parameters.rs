@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward_core::access_entry::AccessEntryError;
 use doorward_core::cluster_name::ClusterName;
+use doorward_identity::object::Object;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
@@ -43,7 +44,7 @@ pub(crate) fn cluster_with_entries<'a>(view: &'a View, name: &str) -> Result<&'a
     if cluster.world.mode().uses_access_entries() { Ok(cluster) } else { Err(AccessEntryError::Mode.into()) }
 }
 
-/// Reads a JSON body; an empty one is an empty object.
+/// Reads a JSON body, an object; an empty one is an empty object.
 ///
 /// # Errors
 /// `SerializationException`.
@@ -51,7 +52,7 @@ pub(crate) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     // As text, because the reader does not look into values that it passes over.
     let text = std::str::from_utf8(body).map_err(|_| ApiError::serialization("The body is not UTF-8"))?;
     let text = if text.is_empty() { "{}" } else { text };
-    serde_json::from_str(text).map_err(|error| {
+    serde_json::from_str(text).map(|Object(body)| body).map_err(|error| {
         let problem = without_values(&error.to_string());
         ApiError::serialization(format!("The body is not what this operation takes: {problem}"))
     })
@@ -136,6 +137,7 @@ mod tests {
             (r#"{"mode": "s3cr3t"}"#, "unknown variant `…`, expected `A` or `B` at line 1"),
             (r#"{"one": "s3cr3t"}"#, "unknown variant `…`, expected `A` at line 1"),
             (r#"{"tagz": "s3cr3t"}"#, "unknown field `tagz`, expected one of"),
+            (r#"["s3cr3t", "A", "A"]"#, "invalid type: sequence, expected an object"),
             (r#"{"tags": {"a": ["s3cr3t"]}}"#, "invalid type: sequence, expected a string"),
         ] {
             let message = super::body::<Asked>(text.as_bytes()).unwrap_err().message;

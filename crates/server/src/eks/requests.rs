@@ -5,7 +5,8 @@
 use doorward_core::access_entry::{AccessEntryError, AccessEntryUpdate, NewAccessEntry, Tags};
 use doorward_core::access_policy::AccessPolicyArn;
 use doorward_core::access_scope::AccessScope;
-use serde::Deserialize;
+use doorward_identity::object::Object;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::parameters::body;
@@ -76,6 +77,7 @@ pub(crate) struct Association {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AssociateBody {
     pub(crate) policy_arn: Option<String>,
+    #[serde(default, deserialize_with = "object")]
     pub(crate) access_scope: Option<ScopeBody>,
 }
 
@@ -107,6 +109,7 @@ impl AssociateBody {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UpdateConfig {
+    #[serde(default, deserialize_with = "object")]
     pub(crate) access_config: Option<AccessConfigBody>,
     pub(crate) client_request_token: Option<String>,
     #[serde(flatten)]
@@ -123,4 +126,9 @@ pub(crate) struct AccessConfigBody {
 #[derive(Deserialize)]
 pub(super) struct TagBody {
     pub(super) tags: Option<Tags>,
+}
+
+/// A member that is an object, if it is there.
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(value)| value))
 }
