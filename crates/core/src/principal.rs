@@ -264,7 +264,8 @@ impl Principal {
         let id = match canonical.kind() {
             PrincipalKind::Role => {
                 let (id, session) = user_id.split_once(':').ok_or_else(mismatch)?;
-                if session != session_name || !is_id(id) {
+                // A role calls by its sessions alone: STS names no role, and none is believed to call.
+                if session.is_empty() || session != session_name || !is_id(id) {
                     return Err(mismatch());
                 }
                 id
@@ -426,6 +427,7 @@ mod tests {
             (session, "123456789012", "AROAX"),
             (session, "123456789012", "AROAX:s:s"),
             (session, "123456789012", ":s"),
+            ("arn:aws:iam::123456789012:role/R", "123456789012", "AROAX:"),
             ("arn:aws:iam::123456789012:user/u", "123456789012", "AIDA:x"),
             ("arn:aws:iam::123456789012:user/u", "123456789012", ""),
             ("arn:aws:sts::123456789012:federated-user/Bob", "123456789012", "123456789012:Eve"),

@@ -39,6 +39,10 @@ pub fn arn(data: &[u8]) -> Outcome {
         PrincipalKind::FederatedUser => format!("{account}:{}", canonical.name()),
         PrincipalKind::User | PrincipalKind::Root => "AIDAX".to_owned(),
     };
+    if canonical.kind() == PrincipalKind::Role && session.is_empty() {
+        assert!(Principal::from_caller_identity(text, &account, &user_id, "AKIA").is_err(), "a role calls by sessions");
+        return "role";
+    }
     let caller =
         Principal::from_caller_identity(text, &account, &user_id, "AKIA").expect("a caller with its own parts");
     assert_eq!(caller.canonical, canonical);
@@ -46,7 +50,6 @@ pub fn arn(data: &[u8]) -> Outcome {
         Principal::from_caller_identity(text, "999999999999", &user_id, "AKIA").is_err() || account == "999999999999"
     );
     match canonical.kind() {
-        PrincipalKind::Role if session.is_empty() => "role",
         PrincipalKind::Role => "session",
         PrincipalKind::User => "user",
         PrincipalKind::Root => "root",
