@@ -46,6 +46,10 @@ const MAX_HEADERS: u32 = 64 * 1024;
 /// more of either the connection ends.
 const MAX_RESETS: usize = 32;
 
+/// Bytes of bodies that an HTTP/2 connection may have sent before they are read: the largest review. Hyper's own is a
+/// megabyte for each connection.
+const MAX_UNREAD: u32 = 256 * 1024;
+
 /// How long clients are waited for.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
@@ -191,6 +195,7 @@ where
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEADERS as usize);
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEADERS);
+    http2.initial_connection_window_size(MAX_UNREAD).initial_stream_window_size(MAX_UNREAD);
     http2.max_pending_accept_reset_streams(MAX_RESETS).max_local_error_reset_streams(MAX_RESETS);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
@@ -302,7 +307,7 @@ mod tests {
 
     /// What a connection that sent `bytes` hears, and after how long it is closed. Time does not pass by itself here.
     async fn talk(bytes: &[u8], answers_after: Duration) -> (Vec<u8>, Duration) {
-        let (mut client, stream) = tokio::io::duplex(64 * 1024);
+        let (mut client, stream) = tokio::io::duplex(256 * 1024);
         let (_never, stop) = watch::channel(false);
         tokio::spawn(http(stream, peer(), Arc::new(Slow(answers_after)), stop, PATIENCE));
         let began = Instant::now();
@@ -318,6 +323,33 @@ mod tests {
         for bytes in [b"".as_slice(), b"PRI * HT", b"GET / HTTP/1.1\r\nHost: a\r\n", PREFACE, &unfinished] {
             let (_, open) = talk(bytes, Duration::ZERO).await;
             assert!(open <= PATIENCE.headers + DRAIN_TIMEOUT + Duration::from_secs(1), "{bytes:?} {open:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_back_its_requests_as_fast_as_it_makes_them_is_sent_away() {
+        // A stream with the headers of `GET /`, and its end before anybody looked at it.
+        let taken_back = |stream: u32| {
+            let id = stream.to_be_bytes();
+            let headers = [b"\0\0\x06\x01\x05".as_slice(), &id, b"\x82\x84\x86\x41\x01a"].concat();
+            [headers, [b"\0\0\x04\x03\0".as_slice(), &id, b"\0\0\0\x08"].concat()].concat()
+        };
+        let streams: Vec<u8> = (0..200).flat_map(|stream| taken_back(2 * stream + 1)).collect();
+        let (heard, _) = talk(&[PREFACE, &streams].concat(), Duration::ZERO).await;
+        // GOAWAY (7) with ENHANCE_YOUR_CALM (11).
+        let goaway = heard.windows(17).any(|frame| frame[3] == 7 && frame[13..17] == [0, 0, 0, 11]);
+        assert!(goaway, "{heard:?}");
+    }
+
+    /// Hyper answers these before any handler could, and offers nothing to change the answer (`Server::on_error`).
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_http_is_answered_with_a_status_and_no_body() {
+        let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(64 * 1024));
+        let cases = [("GET / HTTP/1.1\r\na b: c\r\n\r\n", "400"), ("GET / HTTP/x\r\n\r\n", "400"), (&long, "431")];
+        for (bytes, status) in cases {
+            let (heard, _) = talk(bytes.as_bytes(), Duration::ZERO).await;
+            let heard = String::from_utf8(heard).unwrap();
+            assert!(heard.starts_with(&format!("HTTP/1.1 {status} ")) && heard.ends_with("\r\n\r\n"), "{heard}");
         }
     }
 
