@@ -47,7 +47,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the server: the EKS, STS and IAM APIs, and the webhooks of kube-apiservers.
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Write what a kube-apiserver needs before it starts: certificates, webhook kubeconfigs, flags.
     Init(init::InitArgs),
     /// Register, list and remove the clusters whose access the server manages.
@@ -114,7 +114,7 @@ fn run_verb(verb: Verb, talk: Talk) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     runtime.block_on(async {
         match verb {
-            Verb::Serve(args) => serve::run(args, talk).await,
+            Verb::Serve(args) => serve::run(*args, talk).await,
             Verb::Init(args) => init::run(&args, talk),
             Verb::Cluster(args) => cluster::run(args, talk).await,
             Verb::Directory(args) => directory::run(args, talk).await,

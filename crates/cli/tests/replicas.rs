@@ -1,7 +1,12 @@
 //! Two `doorward serve` on one etcd of three members.
 
 #![cfg(feature = "etcd")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here has found what it looks for")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails here has found what it looks for"
+)]
 
 mod common;
 

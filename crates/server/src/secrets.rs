@@ -34,12 +34,10 @@ pub const AUTHORITY: SharedFile = SharedFile("pki/ca.pem");
 /// clusters, shared files. Access entries and everything else that decides access is none.
 pub fn is_secret(key: &Key) -> bool {
     let mut segments = key.as_str().split('/');
-    match (segments.next(), segments.next(), segments.next(), segments.next()) {
-        (Some("iam"), Some(_), Some("access-key"), Some(_)) => true,
-        (Some("clusters"), Some(_), None, _) => true,
-        (Some(ROOT), ..) => true,
-        _ => false,
-    }
+    matches!(
+        (segments.next(), segments.next(), segments.next(), segments.next()),
+        (Some("iam"), Some(_), Some("access-key"), Some(_)) | (Some("clusters"), Some(_), None, _) | (Some(ROOT), ..)
+    )
 }
 
 #[derive(Serialize, Deserialize)]

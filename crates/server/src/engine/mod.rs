@@ -8,7 +8,7 @@
 //! fails, whatever was planned on its outcome is planned again.
 //!
 //! Several servers may share a store. Every transaction then states that nobody else wrote since the View that it was
-//! planned on ([`GENERATION`]), so that a plan never decides on what is no longer so; what others wrote comes by a
+//! planned on (`GENERATION`), so that a plan never decides on what is no longer so; what others wrote comes by a
 //! watch (`follow`).
 
 mod commit;
