@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_store::{Batch, Change as KeyChange, Item, Prefix, StoreError, Versioned, Watch};
+use doorward_store::{Batch, Change as KeyChange, Item, Prefix, Revision, StoreError, Versioned, Watch};
 use tokio::sync::watch;
 
 use super::commit::Generation;
@@ -56,29 +56,30 @@ impl Engine {
 
 impl Shared {
     async fn follow(&self) {
+        let mut after = self.loaded_at;
         loop {
-            match self.follow_until_it_fails().await {
+            match self.follow_until_it_fails(&mut after).await {
                 Ok(()) | Err(ServerError::Store(StoreError::Closed)) => return,
                 Err(ServerError::Store(error @ (StoreError::Compacted { .. } | StoreError::FutureRevision { .. }))) => {
                     tracing::warn!(%error, "too far behind the store, reading it anew");
-                    if let Err(error) = self.reload().await {
-                        tracing::warn!(%error, "the store cannot be read; going on with what is known");
-                        tokio::time::sleep(PAUSE).await;
+                    match self.reload().await {
+                        Ok(revision) => after = revision,
+                        Err(error) => tracing::warn!(%error, "the store cannot be read; going on with what is known"),
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "the store cannot be followed; going on with what is known");
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Err(error) => tracing::warn!(%error, "the store cannot be followed; going on with what is known"),
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn follow_until_it_fails(&self) -> Result<(), ServerError> {
-        let from = self.view.load().generation.unwrap_or_default();
-        let mut watch = self.store.watch(&Prefix::all(), from).await?;
+    /// Everything up to `after` is known, also when this fails.
+    async fn follow_until_it_fails(&self, after: &mut Revision) -> Result<(), ServerError> {
+        let mut watch = self.store.watch(&Prefix::all(), *after).await?;
         while let Some(batch) = watch.next().await {
-            self.take(&batch?)?;
+            let batch = batch?;
+            self.take(&batch)?;
+            *after = batch.revision;
         }
         Ok(())
     }
@@ -99,10 +100,11 @@ impl Shared {
         Ok(())
     }
 
-    /// Reads everything anew, and keeps what is not stored but was observed.
-    async fn reload(&self) -> Result<(), ServerError> {
+    /// Reads everything anew, and keeps what is not stored but was observed. What changed after the revision is not known.
+    async fn reload(&self) -> Result<Revision, ServerError> {
         let before = self.view.load_full();
-        let loaded = load(self.store.as_ref(), View::new(before.limits, before.unknown_principals)).await?;
+        let empty = View::new(before.limits, before.unknown_principals);
+        let (loaded, revision) = load(self.store.as_ref(), empty).await?;
         let mut desk = self.desk();
         let current = self.view.load_full();
         if current.generation < loaded.generation {
@@ -112,7 +114,7 @@ impl Shared {
             self.known.send_replace(generation);
             self.clusters_changed.send_replace(());
         }
-        Ok(())
+        Ok(revision)
     }
 }
 

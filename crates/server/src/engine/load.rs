@@ -12,11 +12,11 @@ use crate::view::View;
 /// Parts of the store that are read from JSON at the same time, beside the one thread that puts them together.
 const DECODERS: usize = 3;
 
-/// Puts everything that is stored into an empty View.
+/// Puts everything that is stored into an empty View; also gives the revision up to which it surely is in there.
 ///
 /// # Errors
 /// If the store cannot be read, or holds a record that this version does not understand.
-pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<View, ServerError> {
+pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<(View, Revision), ServerError> {
     let (generation, from) = generation(store).await?;
     view.generation = generation;
     // Clusters come before what belongs to them, because keys are sorted.
@@ -43,7 +43,7 @@ pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<View, Serv
             follower.take(&mut view).await?;
         }
     }
-    Ok(view)
+    Ok((view, from))
 }
 
 fn decode(items: &[Item]) -> Result<Vec<Change>, ServerError> {

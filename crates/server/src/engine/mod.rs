@@ -47,6 +47,8 @@ pub struct Engine {
 /// What requests, the commit that is under way and the watch have in common.
 struct Shared {
     store: Arc<dyn Store>,
+    /// Where the watch begins.
+    loaded_at: Revision,
     view: ArcSwap<View>,
     /// Held for as long as planning takes, never while anything is waited for.
     desk: Mutex<Desk>,
@@ -84,11 +86,13 @@ impl Engine {
         limits: Limits,
         unknown_principals: UnknownPrincipals,
     ) -> Result<Self, ServerError> {
-        let view = Arc::new(load::load(store.as_ref(), View::new(limits, unknown_principals)).await?);
+        let (view, loaded_at) = load::load(store.as_ref(), View::new(limits, unknown_principals)).await?;
+        let view = Arc::new(view);
         let writer = uuid::Builder::from_random_bytes(crate::bootstrap::random()?).into_uuid().to_string();
         Ok(Self {
             shared: Arc::new(Shared {
                 store,
+                loaded_at,
                 known: watch::Sender::new(view.generation),
                 desk: Mutex::new(Desk::new(Arc::clone(&view))),
                 view: ArcSwap::new(view),

@@ -292,3 +292,19 @@ async fn a_server_that_fell_behind_what_the_store_keeps_reads_it_anew() {
     until_known(&behind, "user").await;
     make(&behind, "another").await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_forgot_all_but_what_nobody_follows_is_followed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let (ahead, behind) = (first_engine(&store).await, engine(&store).await);
+    // Not a write of the View's: its generation stays at what is forgotten.
+    let usage = Txn::new().put(Key::new("usage/demo/0").unwrap(), Document::encode(1, "x").unwrap());
+    assert!(matches!(store.txn(usage).await.unwrap(), Outcome::Committed(_)));
+    store.store.compact(Revision(u64::MAX)).await.unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let following = Arc::clone(&behind);
+    tokio::spawn(async move { following.follow(stopped).await });
+    make(&ahead, "user").await.unwrap();
+    until_known(&behind, "user").await;
+}
