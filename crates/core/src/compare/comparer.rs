@@ -19,6 +19,7 @@ pub(super) struct Comparer<'a> {
     before: &'a World,
     after: &'a World,
     names: Names<'a>,
+    namesakes: BTreeSet<String>,
     /// Whether the same identity with the same policies has the same rights in both Worlds.
     has_same_rules: bool,
     known: HashMap<(Option<Key>, Option<Key>), Rc<Contrast>>,
@@ -58,7 +59,8 @@ struct Finding {
 }
 
 impl<'a> Comparer<'a> {
-    pub(super) fn new(before: &'a World, after: &'a World) -> Self {
+    /// `namesakes` are the names in sentences that principals of more than one account have.
+    pub(super) fn new(before: &'a World, after: &'a World, namesakes: BTreeSet<String>) -> Self {
         let users = before.rbac().users().chain(after.rbac().users()).collect();
         let groups = before.rbac().groups().chain(after.rbac().groups()).chain([MASTERS, NODES]).collect();
         let has_same_rules =
@@ -67,6 +69,7 @@ impl<'a> Comparer<'a> {
             before,
             after,
             names: Names { users, groups },
+            namesakes,
             has_same_rules,
             known: HashMap::new(),
             found: HashMap::new(),
@@ -271,7 +274,7 @@ impl<'a> Comparer<'a> {
             seen_by,
             sentence: String::new(),
         };
-        difference.sentence = super::sentence::of(&difference);
+        difference.sentence = super::sentence::of(&difference, self.namesakes.contains(&who.short()));
         difference.id = difference.expected_id();
         difference
     }

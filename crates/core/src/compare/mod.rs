@@ -63,7 +63,7 @@ impl Comparison {
 /// Compares two Worlds.
 pub fn compare(before: &World, after: &World) -> Comparison {
     let principals::Principals { present, absent } = principals::principals(before, after);
-    let mut comparer = comparer::Comparer::new(before, after);
+    let mut comparer = comparer::Comparer::new(before, after, principals::namesakes(&present));
     let mut comparison = Comparison { absent, ..Comparison::default() };
     for (who, callers) in present {
         let differences = comparer.differences(&who, &callers);

@@ -66,6 +66,22 @@ fn kind_name(kind: PrincipalKind) -> &'static str {
     }
 }
 
+/// The short names that principals of more than one account have.
+pub(super) fn namesakes(present: &[(Who, Vec<Caller>)]) -> BTreeSet<String> {
+    let mut accounts: BTreeMap<String, AccountId> = BTreeMap::new();
+    let mut namesakes = BTreeSet::new();
+    for (who, _) in present {
+        let Who::Principal { arn, .. } = who else { continue };
+        let short = who.short();
+        match accounts.get(&short) {
+            Some(account) if *account != arn.account() => drop(namesakes.insert(short)),
+            Some(_) => {}
+            None => drop(accounts.insert(short, arn.account())),
+        }
+    }
+    namesakes
+}
+
 /// A caller without its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {

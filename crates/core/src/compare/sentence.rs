@@ -1,10 +1,15 @@
 //! Differences in words.
 
 use super::difference::{Difference, DifferenceKind, Identity};
+use super::principals::Who;
 
-/// What the difference means for whoever reviews it.
-pub(super) fn of(difference: &Difference) -> String {
+/// What the difference means for whoever reviews it. If principals of other accounts
+/// have the same name, its account is told.
+pub(super) fn of(difference: &Difference, has_namesakes: bool) -> String {
     let mut who = format!("`{}`", difference.who.short());
+    if let (true, Who::Principal { arn, .. }) = (has_namesakes, &difference.who) {
+        who = format!("{who} of {}", arn.account());
+    }
     if let Some(session) = &difference.session {
         who = format!("{who} in a session named `{session}`");
     }

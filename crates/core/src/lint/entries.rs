@@ -25,9 +25,9 @@ pub(super) fn check(live: &Live<'_>, found: &mut Findings) {
             let message = format!("the group `{}` begins with `{prefix}`", printable(group.as_str()));
             let diagnostic = found.add(Code::ReservedGroup, row.at(place), message);
             diagnostic.consequence = if group.as_str() == MASTERS {
-                "In an access entry AmazonEKSClusterAdminPolicy takes its place.".to_owned()
+                "In an access entry AmazonEKSClusterAdminPolicy takes its place.".into()
             } else {
-                "In an access entry another group, or an access policy, takes its place.".to_owned()
+                "In an access entry another group, or an access policy, takes its place.".into()
             };
         }
     }

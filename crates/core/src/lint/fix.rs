@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::keys::section_meant;
 use super::{Code, Context, Diagnostic};
-use crate::aws_auth::edit::{Data, remove_rows};
-use crate::aws_auth::{Authenticator, ProblemKind, Section, parse_as};
+use crate::aws_auth::edit::{Data, remove_rows, remove_rows_of};
+use crate::aws_auth::{Authenticator, AwsAuth, IdentityMapping, ProblemKind, Section, parse_as};
 
 /// Something that was mended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,31 +54,32 @@ pub struct Fixed {
 
 /// Mends what can be mended.
 pub fn fix(data: &Data, context: &Context) -> Fixed {
-    let mut fixed = Fixed { data: data.clone(), ..Fixed::default() };
-    for (from, to) in renames(data) {
-        if let Some(text) = fixed.data.remove(&from) {
-            fixed.data.insert(to.key().to_owned(), text);
-            fixed.mended.push(Mended::Renamed { from, to });
-        }
-    }
-    for section in [Section::Roles, Section::Users] {
-        quote(&mut fixed, section);
-    }
-    for section in [Section::Roles, Section::Users] {
-        remove_shadowed(&mut fixed, section, context.authenticator);
-    }
-    fixed
+    mend(data, parse_as(data, context.authenticator))
 }
 
-/// Says of each finding whether [`fix`] mends it.
-pub(super) fn mark(data: &Data, context: &Context, diagnostics: &mut [Diagnostic]) {
+/// The same where the data has been read already: `read`. Reading is what mending costs, so nothing is read again that
+/// did not change.
+fn mend(data: &Data, read: AwsAuth) -> Fixed {
+    let mut mending = Mending { fixed: Fixed { data: data.clone(), ..Fixed::default() }, read };
+    mending.rename();
+    for section in [Section::Roles, Section::Users] {
+        mending.quote(section);
+    }
+    for section in [Section::Roles, Section::Users] {
+        mending.remove_shadowed(section);
+    }
+    mending.fixed
+}
+
+/// Says of each finding whether [`fix`] mends it. `read` is what was read of the data.
+pub(super) fn mark(data: &Data, read: AwsAuth, diagnostics: &mut [Diagnostic]) {
     let is_candidate = |d: &Diagnostic| {
         matches!(d.code, Code::UnquotedTemplate | Code::MisspeltSection | Code::Repeated | Code::Shadowed)
     };
     if !diagnostics.iter().any(is_candidate) {
         return;
     }
-    let mended = fix(data, context).mended;
+    let mended = mend(data, read).mended;
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| is_candidate(diagnostic)) {
         diagnostic.fixable = mended.iter().any(|mended| match (mended, diagnostic.code) {
             (Mended::Quoted { section, .. }, Code::UnquotedTemplate) => diagnostic.section == Some(*section),
@@ -105,37 +106,103 @@ fn renames(data: &Data) -> BTreeMap<String, Section> {
         .collect()
 }
 
-fn quote(fixed: &mut Fixed, section: Section) {
-    let Some(text) = fixed.data.get(section.key()) else { return };
-    let mut lines = Vec::new();
-    let mut quoted = String::with_capacity(text.len() + 16);
-    for (at, line) in text.split_inclusive('\n').enumerate() {
-        match quoted_line(line) {
-            Some(line) => {
-                quoted.push_str(&line);
-                lines.push(at + 1);
+/// An aws-auth on its way.
+struct Mending {
+    fixed: Fixed,
+    /// The data as it is now, as whoever counts reads it.
+    read: AwsAuth,
+}
+
+impl Mending {
+    fn rename(&mut self) {
+        for (from, to) in renames(&self.fixed.data) {
+            if let Some(text) = self.fixed.data.remove(&from) {
+                self.fixed.data.insert(to.key().to_owned(), text);
+                self.fixed.mended.push(Mended::Renamed { from, to });
             }
-            None => quoted.push_str(line),
+        }
+        if !self.fixed.mended.is_empty() {
+            self.read = parse_as(&self.fixed.data, self.read.authenticator());
         }
     }
-    if lines.is_empty() {
-        return;
+
+    fn quote(&mut self, section: Section) {
+        if unquoted(&self.read, section) == 0 {
+            return;
+        }
+        let Some(text) = self.fixed.data.get(section.key()) else { return };
+        let mut lines = Vec::new();
+        let mut quoted = String::with_capacity(text.len() + 16);
+        for (at, line) in text.split_inclusive('\n').enumerate() {
+            match quoted_line(line) {
+                Some(line) => {
+                    quoted.push_str(&line);
+                    lines.push(at + 1);
+                }
+                None => quoted.push_str(line),
+            }
+        }
+        if lines.is_empty() {
+            return;
+        }
+        let mut after = self.fixed.data.clone();
+        after.insert(section.key().to_owned(), quoted);
+        // Every reader must agree that it was this, and that now it is well.
+        let other = match self.read.authenticator() {
+            Authenticator::Eks => Authenticator::Doorward,
+            Authenticator::Doorward => Authenticator::Eks,
+        };
+        let is_well = |read: &AwsAuth| unquoted(read, section) == 0;
+        if is_well(&parse_as(&self.fixed.data, other)) || !is_well(&parse_as(&after, other)) {
+            return;
+        }
+        let read = parse_as(&after, self.read.authenticator());
+        if is_well(&read) {
+            self.fixed.data = after;
+            self.read = read;
+            self.fixed.mended.push(Mended::Quoted { section, lines });
+        }
     }
-    let mut after = fixed.data.clone();
-    after.insert(section.key().to_owned(), quoted);
-    // Every reader must agree that it was this, and that now it is well.
-    let unquoted = |data: &Data| {
-        [Authenticator::Eks, Authenticator::Doorward].map(|authenticator| {
-            let read = parse_as(data, authenticator);
-            let is_one =
-                |kind: &ProblemKind| matches!(kind, ProblemKind::Unquoted { .. } | ProblemKind::UnquotedLosesSection);
-            read.problems.iter().filter(|problem| problem.section == section && is_one(&problem.kind)).count()
-        })
-    };
-    if unquoted(&fixed.data).iter().all(|count| *count > 0) && unquoted(&after) == [0, 0] {
-        fixed.data = after;
-        fixed.mended.push(Mended::Quoted { section, lines });
+
+    fn remove_shadowed(&mut self, section: Section) {
+        let is_shadowed = |kind: &ProblemKind| matches!(kind, ProblemKind::Shadowed { .. });
+        let mut rows: Vec<usize> = self
+            .read
+            .problems
+            .iter()
+            .filter(|problem| problem.section == section && is_shadowed(&problem.kind))
+            .filter_map(|problem| problem.row)
+            .collect();
+        if rows.is_empty() {
+            return;
+        }
+        rows.sort_unstable();
+        let data = &self.fixed.data;
+        let edited = match self.read.authenticator() {
+            Authenticator::Doorward => remove_rows_of(data, &self.read, section, &rows),
+            Authenticator::Eks => remove_rows(data, section, &rows),
+        };
+        let Ok(edited) = edited else { return };
+        let after = parse_as(&edited.data, self.read.authenticator());
+        let is_kept = |row: &&IdentityMapping| row.section != section || rows.binary_search(&row.index).is_err();
+        let is_as_meant = {
+            let kept: Vec<_> = self.read.mappings().filter(is_kept).collect();
+            let left: Vec<_> = after.mappings().collect();
+            kept.len() == left.len() && kept.iter().zip(&left).all(|(a, b)| a.says_the_same_as(b))
+        };
+        if is_as_meant {
+            self.fixed.rewritten.extend(edited.rewritten);
+            self.fixed.data = edited.data;
+            self.read = after;
+            self.fixed.mended.push(Mended::Removed { section, rows });
+        }
     }
+}
+
+/// How many templates without quotes a reader stumbles over.
+fn unquoted(read: &AwsAuth, section: Section) -> usize {
+    let is_one = |kind: &ProblemKind| matches!(kind, ProblemKind::Unquoted { .. } | ProblemKind::UnquotedLosesSection);
+    read.problems.iter().filter(|problem| problem.section == section && is_one(&problem.kind)).count()
 }
 
 /// A line whose value begins with `{{`, with the value in quotes.
@@ -159,28 +226,4 @@ fn quoted_line(line: &str) -> Option<String> {
         return None;
     }
     Some(format!("{before}\"{value}\"{}", rest.get(value.len()..)?))
-}
-
-fn remove_shadowed(fixed: &mut Fixed, section: Section, authenticator: Authenticator) {
-    let before = parse_as(&fixed.data, authenticator);
-    let is_shadowed = |kind: &ProblemKind| matches!(kind, ProblemKind::Shadowed { .. });
-    let mut rows: Vec<usize> = before
-        .problems
-        .iter()
-        .filter(|problem| problem.section == section && is_shadowed(&problem.kind))
-        .filter_map(|problem| problem.row)
-        .collect();
-    rows.sort_unstable();
-    let Ok(edited) = remove_rows(&fixed.data, section, &rows) else { return };
-    let after = parse_as(&edited.data, authenticator);
-    let is_kept =
-        |row: &&crate::aws_auth::IdentityMapping| row.section != section || rows.binary_search(&row.index).is_err();
-    let kept: Vec<_> = before.mappings().filter(is_kept).collect();
-    let left: Vec<_> = after.mappings().collect();
-    let is_as_meant = kept.len() == left.len() && kept.iter().zip(&left).all(|(a, b)| a.says_the_same_as(b));
-    if !rows.is_empty() && is_as_meant {
-        fixed.rewritten.extend(edited.rewritten);
-        fixed.data = edited.data;
-        fixed.mended.push(Mended::Removed { section, rows });
-    }
 }

@@ -71,13 +71,14 @@ fn row_keys(section: Section, row: &RowKeys, aws_auth: &AwsAuth, found: &mut Fin
                 let message = format!("the key `{}` is ignored; did you mean `{meant}`?", printable(key));
                 let diagnostic = found.add(Code::UnknownKey, here, message);
                 diagnostic.fix =
-                    format!("Rename it to `{meant}`. The row then says something else: make sure that it is meant.");
+                    format!("Rename it to `{meant}`. The row then says something else: make sure that it is meant.")
+                        .into();
                 diagnostic
             }
             None => found.add(Code::UnknownKey, here, format!("the key `{}` is ignored", printable(key))),
         };
         if aws_auth.authenticator() == Authenticator::Eks && key == "<<" {
-            "It is in quotes, so that nothing is merged.".clone_into(&mut diagnostic.consequence);
+            diagnostic.consequence = "It is in quotes, so that nothing is merged.".into();
         }
     }
 }

@@ -4,6 +4,7 @@
 //! what is told is told once, at its place. [`Code::rule`] is what a code means, at length. [`fix`](fix::fix) mends what
 //! can be mended without giving anybody more than they have.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -53,9 +54,9 @@ pub struct Diagnostic {
     /// What is there.
     pub message: String,
     /// What follows from it.
-    pub consequence: String,
+    pub consequence: Cow<'static, str>,
     /// What to do.
-    pub fix: String,
+    pub fix: Cow<'static, str>,
     /// Whether [`fix::fix`] can do it.
     pub fixable: bool,
 }
@@ -70,8 +71,9 @@ pub fn lint(data: &Data, context: &Context) -> Vec<Diagnostic> {
     rows::check(&aws_auth, &live, &mut found);
     nodes::check(&aws_auth, &live, &mut found);
     entries::check(&live, &mut found);
+    drop(live);
     let mut diagnostics = found.diagnostics;
-    fix::mark(data, context, &mut diagnostics);
+    fix::mark(data, aws_auth, &mut diagnostics);
     diagnostics.sort_by_key(|d| (d.section.is_none(), d.section, d.line, d.column, d.row, d.code));
     diagnostics
 }
@@ -111,8 +113,8 @@ impl Findings {
             line: at.place.line,
             column: at.place.column,
             message,
-            consequence: consequence.to_owned(),
-            fix: rule.fix.to_owned(),
+            consequence: Cow::Borrowed(consequence),
+            fix: Cow::Borrowed(rule.fix),
             fixable: false,
         };
         let at = self.diagnostics.len();

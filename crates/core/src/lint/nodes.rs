@@ -69,7 +69,7 @@ fn node_row(row: &LiveRow<'_>, found: &mut Findings) {
         let message = format!("the row has a node's username and not the group `{BOOTSTRAPPERS}`");
         let diagnostic = found.add(Code::NodeGroups, row.at(None), message);
         diagnostic.severity = Severity::Warning;
-        "A node that asks for its first certificate may be refused.".clone_into(&mut diagnostic.consequence);
+        diagnostic.consequence = "A node that asks for its first certificate may be refused.".into();
     }
     for (at, group) in row.mapping.groups.iter().enumerate().filter(|(_, group)| !is_group_of_nodes(group.as_str())) {
         let place = row.mapping.places.groups.get(at).copied();
@@ -77,7 +77,7 @@ fn node_row(row: &LiveRow<'_>, found: &mut Findings) {
         let diagnostic = found.add(Code::NodeExtra, row.at(place), message);
         if group.as_str() == MASTERS {
             diagnostic.severity = Severity::Error;
-            "Every node, and whoever can run code on one, is an administrator.".clone_into(&mut diagnostic.consequence);
+            diagnostic.consequence = "Every node, and whoever can run code on one, is an administrator.".into();
         }
     }
 }

@@ -30,7 +30,7 @@ fn name_the_role(diagnostic: &mut Diagnostic, never: &NeverMatches) {
     if let NeverMatches::Path { without_path, .. } = never {
         let arn = printable(without_path);
         diagnostic.fix =
-            format!("Write `{arn}`. Whoever has that role is then let in: make sure that this is still meant.");
+            format!("Write `{arn}`. Whoever has that role is then let in: make sure that this is still meant.").into();
     }
 }
 

@@ -75,9 +75,9 @@ fn template(key: &str, template: &Template, row: &LiveRow<'_>, at: At, found: &m
         let message = format!("`{placeholder}` in `{key}`, and `{}` has no session", row.principal);
         let diagnostic = found.add(Code::NoSession, at, message);
         diagnostic.consequence = if placeholder == Placeholder::Ec2PrivateDnsName {
-            "The caller is refused.".to_owned()
+            "The caller is refused.".into()
         } else {
-            format!("`{shown}` becomes `{}`.", printable(&without_session(template)))
+            format!("`{shown}` becomes `{}`.", printable(&without_session(template))).into()
         };
     }
     if has(Placeholder::AccessKeyId) {

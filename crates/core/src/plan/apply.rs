@@ -11,6 +11,7 @@ use super::{Plan, Step};
 use crate::access_entry::AccessEntryError;
 use crate::authentication_mode::{AuthenticationMode, ModeTransitionError};
 use crate::aws_auth::Section;
+use crate::aws_auth::edit::Data;
 use crate::principal::PrincipalArn;
 use crate::world_document::{AssociationDocument, AwsAuthDocument, EntryDocument, WorldDocument};
 
@@ -32,7 +33,12 @@ impl Plan {
     /// # Errors
     /// As for [`Action::apply_to`]; never for the document that the plan was made of.
     pub fn after(&self, document: &WorldDocument) -> Result<WorldDocument, ApplyError> {
-        let mut draft = Draft::of(document.clone());
+        self.after_with(document, None)
+    }
+
+    /// The same where the data that the removal of rows leaves is known already.
+    pub(super) fn after_with(&self, document: &WorldDocument, left: Option<Data>) -> Result<WorldDocument, ApplyError> {
+        let mut draft = Draft { left, ..Draft::of(document.clone()) };
         for Step { action, .. } in &self.steps {
             draft.apply(action)?;
         }
@@ -64,6 +70,8 @@ struct Draft {
     document: WorldDocument,
     entries: BTreeMap<PrincipalArn, EntryDocument>,
     rbac: Option<BTreeMap<ObjectKey, Value>>,
+    /// What the removal of rows leaves of aws-auth, if whoever made the plan knows it.
+    left: Option<Data>,
 }
 
 /// Kind, namespace and name: the order of a document.
@@ -80,7 +88,7 @@ impl Draft {
             objects.into_iter().map(|object| (key(&object), object)).collect()
         });
         let entries = entries.into_iter().map(|entry| (entry.principal_arn.clone(), entry)).collect();
-        Self { document, entries, rbac }
+        Self { document, entries, rbac, left: None }
     }
 
     fn finish(self) -> WorldDocument {
@@ -182,6 +190,10 @@ impl Draft {
 
     fn remove_rows(&mut self, section: Section, rows: &[MappingRow], rows_before: usize) -> Result<(), ApplyError> {
         let Some(aws_auth) = &mut self.document.aws_auth else { return Err(RemovalError::Changed(section).into()) };
+        if let Some(left) = self.left.as_ref().and_then(|left| left.get(section.key())) {
+            aws_auth.data.insert(section.key().to_owned(), left.clone());
+            return Ok(());
+        }
         let removed = removal::remove(&aws_auth.data, self.document.authenticator, section, rows, rows_before)?;
         if let Some(data) = removed {
             aws_auth.data = data;

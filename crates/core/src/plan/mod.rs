@@ -29,12 +29,12 @@ mod username;
 mod verdict;
 mod warnings;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::account_id::AccountId;
 use crate::arn::Arn;
+use crate::aws_auth::edit::Data;
+use crate::world::World;
 use crate::world_document::{WorldDocument, WorldDocumentError};
 use known::Known;
 
@@ -79,28 +79,49 @@ impl Plan {
 /// # Errors
 /// If the document makes no World.
 pub fn plan(document: &WorldDocument, options: &PlanOptions) -> Result<Plan, WorldDocumentError> {
-    let world = document.to_world()?;
+    Ok(planned(document, &document.to_world()?, options).0)
+}
+
+/// Makes the plan of a document whose World is `world`, and the document after all its steps: what [`plan`] and
+/// [`Plan::after`] give, without reading a large aws-auth again for either of them.
+///
+/// # Errors
+/// As for [`Plan::after`].
+pub fn plan_and_after(
+    document: &WorldDocument,
+    world: &World,
+    options: &PlanOptions,
+) -> Result<(Plan, WorldDocument), ApplyError> {
+    let (plan, left) = planned(document, world, options);
+    let after = plan.after_with(document, left)?;
+    Ok((plan, after))
+}
+
+/// The plan, and the data of aws-auth that it leaves.
+fn planned(document: &WorldDocument, world: &World, options: &PlanOptions) -> (Plan, Option<Data>) {
     let rbac = document.rbac.as_ref().map(|_| world.rbac().as_ref());
     let arn = document.cluster.as_ref().and_then(|cluster| cluster.arn.as_deref());
     let arn = arn.and_then(|arn| Arn::parse(arn).ok());
     let account = arn.and_then(|arn| arn.account.parse().ok()).or(options.cluster_account);
-    let known = Known::new(&world, rbac, account, arn.map(|arn| arn.partition));
-    Ok(of_world(&known, document.aws_auth.as_ref().map(|aws_auth| &aws_auth.data), options))
+    let known = Known::new(world, rbac, account, arn.map(|arn| arn.partition));
+    of_world(&known, document.aws_auth.as_ref().map(|aws_auth| &aws_auth.data), options)
 }
 
 /// Makes the plan of a World whose aws-auth has this data.
-fn of_world(known: &Known<'_>, data: Option<&BTreeMap<String, String>>, options: &PlanOptions) -> Plan {
+fn of_world(known: &Known<'_>, data: Option<&Data>, options: &PlanOptions) -> (Plan, Option<Data>) {
     let mut judged = rows::judge(known);
     let mut warnings = warnings::warnings(known, &judged);
     let mut plan = Plan::default();
+    let mut left = data.cloned();
     if judged.iter().any(|row| rows::blocks_the_mode(&row.verdict)) {
         warnings.push("nothing is planned, because the change of the mode would take access away".to_owned());
     } else {
-        let (steps, more) = order::steps(&mut judged, known, data, options);
-        plan.steps = steps;
-        warnings.extend(more);
+        let ordered = order::steps(&mut judged, known, data, options);
+        plan.steps = ordered.steps;
+        left = ordered.left;
+        warnings.extend(ordered.warnings);
     }
     plan.rows = judged.into_iter().map(|judged| judged.verdict).collect();
     plan.warnings = warnings;
-    plan
+    (plan, left)
 }

@@ -9,7 +9,7 @@
 //!    life. mapUsers goes before mapRoles, which is searched first, and mapAccounts before both.
 //! 6. The mode API, which cannot be taken back, and the ConfigMap, which nobody reads then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::PlanOptions;
 use super::action::{Action, MappingRow, Step};
@@ -24,18 +24,21 @@ use super::target::{Renamed, Target};
 use super::verdict::Outcome;
 use crate::authentication_mode::AuthenticationMode;
 use crate::aws_auth::Section;
+use crate::aws_auth::edit::Data;
 use crate::permissions::MASTERS;
 use crate::rbac::{Binding, BindingSubject, RoleRef};
 
-type Data = BTreeMap<String, String>;
+/// The steps in order.
+pub(super) struct Ordered {
+    pub(super) steps: Vec<Step>,
+    /// What a reader should know beside them.
+    pub(super) warnings: Vec<String>,
+    /// The data of aws-auth after the removal of rows, whether it stays or goes then.
+    pub(super) left: Option<Data>,
+}
 
-/// Puts the steps in order. Gives what a reader should know beside them.
-pub(super) fn steps(
-    judged: &mut [Judged],
-    known: &Known<'_>,
-    data: Option<&Data>,
-    options: &PlanOptions,
-) -> (Vec<Step>, Vec<String>) {
+/// Puts the steps in order.
+pub(super) fn steps(judged: &mut [Judged], known: &Known<'_>, data: Option<&Data>, options: &PlanOptions) -> Ordered {
     let mut warnings = Vec::new();
     let made: Vec<(Target, EntrySteps)> =
         judged.iter_mut().flat_map(|judged| std::mem::take(&mut judged.made)).collect();
@@ -65,10 +68,10 @@ pub(super) fn steps(
                  about them, or accept that they are lost with `--accept-loss`"
             ));
         } else {
-            finish(mode, left, &mut steps);
+            finish(mode, left.clone(), &mut steps);
         }
     }
-    (steps, warnings)
+    Ordered { steps, warnings, left }
 }
 
 fn set_mode(mode: AuthenticationMode) -> Step {

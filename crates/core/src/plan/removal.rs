@@ -40,7 +40,10 @@ pub(super) fn remove(
         return Err(RemovalError::Changed(section));
     }
     let places: Vec<usize> = rows.iter().map(|row| row.index).collect();
-    let edited = edit::remove_rows(data, section, &places)?.data;
+    let edited = match authenticator {
+        Authenticator::Doorward => edit::remove_rows_of(data, &now, section, &places)?.data,
+        Authenticator::Eks => edit::remove_rows(data, section, &places)?.data,
+    };
     let after = parse_as(&edited, authenticator);
     let gone: HashSet<usize> = places.into_iter().collect();
     let stays = |index: usize| !gone.contains(&index);

@@ -108,6 +108,10 @@ fn run(case: &Case) -> Result<(), String> {
     let document = document(case);
     let options = PlanOptions { is_final: case.r#final, accept_loss: case.accept_loss, cluster_account: None };
     let plan = plan(&document, &options).map_err(|error| error.to_string())?;
+    let world = document.to_world().map_err(|error| error.to_string())?;
+    let at_once = doorward_core::plan::plan_and_after(&document, &world, &options).map_err(|error| error.to_string())?;
+    let after = plan.after(&document).map_err(|error| error.to_string())?;
+    assert_eq!(at_once, (plan.clone(), after), "made at once and one after the other");
     rows(case, &plan)?;
     // Nobody of another partition can call here.
     let partition = case.cluster.as_deref().unwrap_or(CLUSTER).split(':').nth(1).unwrap_or("aws").to_owned();
