@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use doorward_core::certificate::{Certificate, CertificateVerdict};
 use doorward_core::compare::{Difference, compare};
-use doorward_core::plan::plan;
+use doorward_core::plan::plan_and_after;
 use jiff::Timestamp;
 
 use super::plan::PlanOptionArgs;
@@ -52,14 +52,17 @@ pub(crate) struct ProveArgs {
 /// If a World cannot be read, or an accepted id is no difference.
 pub(super) async fn run(args: &ProveArgs, talk: Talk) -> Result<ExitCode, CliError> {
     let before = args.world.load(talk).await?;
-    let after = match args.after.load(&before, talk)? {
+    let given = args.after.load(&before, talk)?;
+    let world = before.to_world()?;
+    let after = match given {
         Some(after) => after,
-        None => plan(&before, &args.options.options())?.after(&before)?,
+        None => plan_and_after(&before, &world, &args.options.options())?.1,
     };
     if before.rbac.is_none() {
         talk.warning("RBAC is not known, so that bindings count for nothing; give it with `--rbac`");
     }
-    let comparison = compare(&before.to_world()?, &after.to_world()?);
+    let comparison = compare(&world, &after.to_world()?);
+    drop(world);
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
     let is_known = |id: &&String| comparison.differences.iter().any(|difference| difference.id == **id);
     if let Some(unknown) = accepted.iter().find(|id| !is_known(id)) {
