@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use doorward_core::authentication_mode::AuthenticationMode;
 use doorward_core::certificate::{Certificate, CertificateVerdict};
 use doorward_core::compare::{Difference, compare};
 use doorward_core::plan::plan;
@@ -59,7 +60,13 @@ pub(super) async fn run(args: &ProveArgs, talk: Talk) -> Result<ExitCode, CliErr
     if before.rbac.is_none() {
         talk.warning("RBAC is not known, so that bindings count for nothing; give it with `--rbac`");
     }
-    let comparison = compare(&before.to_world()?, &after.to_world()?);
+    if before.authentication_mode == AuthenticationMode::ConfigMap && before.creator.is_none() {
+        talk.warning(
+            "in the mode CONFIG_MAP whoever made the cluster is an administrator whom nothing shows; who that is, this \
+             World does not say, so the proof is not about them",
+        );
+    }
+    let comparison = compare(&before.to_complete_world()?, &after.to_complete_world()?);
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
     let is_known = |id: &&String| comparison.differences.iter().any(|difference| difference.id == **id);
     if let Some(unknown) = accepted.iter().find(|id| !is_known(id)) {

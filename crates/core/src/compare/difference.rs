@@ -185,6 +185,11 @@ pub struct Identities {
 }
 
 impl Difference {
+    /// The sentence that says this difference, and nothing else.
+    pub fn expected_sentence(&self) -> String {
+        super::sentence::of(self)
+    }
+
     /// The id of a difference: a digest of everything that it is about. The witness is only an example.
     pub fn expected_id(&self) -> String {
         let about =

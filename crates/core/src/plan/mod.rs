@@ -79,7 +79,7 @@ impl Plan {
 /// # Errors
 /// If the document makes no World.
 pub fn plan(document: &WorldDocument, options: &PlanOptions) -> Result<Plan, WorldDocumentError> {
-    let world = document.to_world()?;
+    let world = document.to_complete_world()?;
     let rbac = document.rbac.as_ref().map(|_| world.rbac().as_ref());
     let arn = document.cluster.as_ref().and_then(|cluster| cluster.arn.as_deref());
     let arn = arn.and_then(|arn| Arn::parse(arn).ok());
