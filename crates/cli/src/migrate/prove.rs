@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use doorward_core::authentication_mode::AuthenticationMode;
 use doorward_core::certificate::{Certificate, CertificateVerdict};
 use doorward_core::compare::{Difference, compare};
 use doorward_core::plan::plan_and_after;
@@ -53,7 +54,7 @@ pub(crate) struct ProveArgs {
 pub(super) async fn run(args: &ProveArgs, talk: Talk) -> Result<ExitCode, CliError> {
     let before = args.world.load(talk).await?;
     let given = args.after.load(&before, talk)?;
-    let world = before.to_world()?;
+    let world = before.to_complete_world()?;
     let after = match given {
         Some(after) => after,
         None => plan_and_after(&before, &world, &args.options.options())?.1,
@@ -61,7 +62,13 @@ pub(super) async fn run(args: &ProveArgs, talk: Talk) -> Result<ExitCode, CliErr
     if before.rbac.is_none() {
         talk.warning("RBAC is not known, so that bindings count for nothing; give it with `--rbac`");
     }
-    let comparison = compare(&world, &after.to_world()?);
+    if before.authentication_mode == AuthenticationMode::ConfigMap && before.creator.is_none() {
+        talk.warning(
+            "in the mode CONFIG_MAP whoever made the cluster is an administrator whom nothing shows; who that is, this \
+             World does not say, so the proof is not about them",
+        );
+    }
+    let comparison = compare(&world, &after.to_complete_world()?);
     drop(world);
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
     let is_known = |id: &&String| comparison.differences.iter().any(|difference| difference.id == **id);

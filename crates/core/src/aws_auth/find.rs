@@ -10,7 +10,9 @@
 
 use std::collections::HashMap;
 
-use super::{Authenticator, AwsAuth, Effect, IdentityMapping, MappedAccount, Place, Problem, ProblemKind, Section};
+use super::{
+    Authenticator, AwsAuth, Effect, IdentityMapping, MappedAccount, NeverMatches, Place, Problem, ProblemKind, Section,
+};
 use crate::account_id::AccountId;
 use crate::principal::PrincipalArn;
 
@@ -93,7 +95,7 @@ impl AwsAuth {
         }
     }
 
-    /// Sorts the rows into the index and reports those that another one hides, or may.
+    /// Sorts the rows into the index and reports those that another one hides, or may, and those that are nobody's.
     pub(super) fn rebuild_index(&mut self) {
         self.index = match self.authenticator {
             Authenticator::Eks => self.index_for_eks(),
@@ -117,8 +119,19 @@ impl AwsAuth {
                 })
                 .collect::<Vec<_>>()
         });
-        let found: Vec<Problem> = shadowed.chain(random).collect();
-        self.problems.retain(|p| !matches!(p.kind.effect(), Effect::RowShadowed | Effect::RowAmbiguous));
+        // Reading for EKS finds these itself, because there they hide what else is wrong with the row.
+        let is_doorward = self.authenticator == Authenticator::Doorward;
+        let dead = self.mappings().filter(|_| is_doorward).filter_map(|row| {
+            let kind = ProblemKind::NeverMatches(NeverMatches::of(&row.arn)?);
+            let place = row.places.arn.unwrap_or(Place { line: row.line, column: row.column });
+            Some(Problem::new(row.section, Some(row.index), place, kind))
+        });
+        let found: Vec<Problem> = shadowed.chain(random).chain(dead).collect();
+        self.problems.retain(|problem| match problem.kind.effect() {
+            Effect::RowShadowed | Effect::RowAmbiguous => false,
+            Effect::RowDead => !is_doorward,
+            _ => true,
+        });
         self.problems.extend(found);
         self.problems.sort_by_key(|problem| (problem.section, problem.row, problem.line));
     }

@@ -222,7 +222,7 @@ pub enum ProblemKind {
     #[error("the list ends here, and whatever follows is ignored; keep all rows in one list")]
     RestIgnored,
     /// A row whose ARN nobody has.
-    #[error("{0}")]
+    #[error("the row lets nobody in, because {0}; correct the ARN, or remove the row")]
     NeverMatches(NeverMatches),
     /// A row of `mapAccounts` that is no account.
     #[error("{found} is not an account id of 12 digits, so that nobody is of that account")]

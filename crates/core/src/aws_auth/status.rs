@@ -20,6 +20,13 @@ pub enum RowStatus {
     Dropped,
 }
 
+impl RowStatus {
+    /// Whether somebody may come in by such a row.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Live | Self::Hazardous | Self::Ambiguous)
+    }
+}
+
 /// A row, whatever becomes of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowReport<'a> {

@@ -42,6 +42,9 @@ pub fn check(certificate: &Certificate) -> Result<Checked, CheckError> {
         if difference.expected_id() != difference.id {
             return Err(CheckError::Id(difference.id.clone()));
         }
+        if !difference.has_expected_sentence() {
+            return Err(CheckError::Sentence(difference.id.clone()));
+        }
         if !is_about(&difference.who, &difference.caller, &expected.keys) || !evidence::shows(worlds, difference) {
             return Err(CheckError::Witness(difference.id.clone()));
         }
@@ -80,7 +83,7 @@ fn open(sealed: &SealedWorld, which: &'static str) -> Result<World, CheckError> 
     if found != sealed.digest {
         return Err(CheckError::Digest { which, claimed: sealed.digest.clone(), found });
     }
-    sealed.world.to_world().map_err(|error| CheckError::World { which, error })
+    sealed.world.to_complete_world().map_err(|error| CheckError::World { which, error })
 }
 
 fn check_verdict(certificate: &Certificate) -> Result<(), CheckError> {

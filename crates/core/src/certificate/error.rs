@@ -48,6 +48,9 @@ pub enum CheckError {
     /// A difference whose id is another's.
     #[error("the difference `{0}` does not say what its id stands for")]
     Id(String),
+    /// A sentence that says something else than the difference, to whoever reads it and accepts.
+    #[error("the sentence of `{0}` does not say what the difference is")]
+    Sentence(String),
     /// A witness that shows nothing.
     #[error("the witness of `{0}` shows no such difference")]
     Witness(String),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::coverage;
 use crate::aws_auth::{Authenticator, Section};
-use crate::compare::{Difference, DifferenceKind as Kind, ScopedRule};
+use crate::compare::{Difference, DifferenceKind as Kind, Identity, ScopedRule};
 use crate::permissions::{Access, By, MASTERS, PermissionSet, permissions_all};
 use crate::principal::Principal;
 use crate::resolve::{Refusal, Source, resolve_all};
@@ -178,6 +178,15 @@ pub(super) fn shows(worlds: [&World; 2], difference: &Difference) -> bool {
     let caller = difference.caller.principal();
     let [before, after] = worlds.map(|world| ways(world, &caller));
     let request = difference.request.as_ref().map(|request| request.attributes());
+    let comes_in = |ways: &[Option<Way<'_>>], claimed: &Option<Identity>| {
+        let is_it = |way: &Way<'_>, claimed: &Identity| {
+            way.username == claimed.username && way.groups == claimed.groups.iter().cloned().collect()
+        };
+        claimed.as_ref().is_none_or(|claimed| ways.iter().flatten().any(|way| is_it(way, claimed)))
+    };
+    if !comes_in(&before, &difference.before) || !comes_in(&after, &difference.after) {
+        return false;
+    }
     let allows = |way: Option<&Way<'_>>| match (way, &request) {
         (Some(way), Some(asked)) => way.set.decide(asked).is_allowed(),
         (Some(_), None) => true,

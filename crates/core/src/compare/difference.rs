@@ -185,6 +185,11 @@ pub struct Identities {
 }
 
 impl Difference {
+    /// Whether its sentence says this difference and nothing else. It may name the principal's account or not.
+    pub fn has_expected_sentence(&self) -> bool {
+        [false, true].into_iter().any(|names_account| super::sentence::of(self, names_account) == self.sentence)
+    }
+
     /// The id of a difference: a digest of everything that it is about. The witness is only an example.
     pub fn expected_id(&self) -> String {
         let about =

@@ -79,7 +79,7 @@ impl Plan {
 /// # Errors
 /// If the document makes no World.
 pub fn plan(document: &WorldDocument, options: &PlanOptions) -> Result<Plan, WorldDocumentError> {
-    Ok(planned(document, &document.to_world()?, options).0)
+    Ok(planned(document, &document.to_complete_world()?, options).0)
 }
 
 /// Makes the plan of a document whose World is `world`, and the document after all its steps: what [`plan`] and

@@ -15,7 +15,7 @@ pub(super) fn rows(world: &World, caller: &Caller, is_overridden: bool) -> Vec<S
     let account = aws_auth.account_mapped(caller.principal.canonical.account());
     let account = account
         .and_then(|account| all.iter().find(|row| row.section == Section::Accounts && row.index == account.index));
-    let has_live = own.iter().any(|row| counts(row.status));
+    let has_live = own.iter().any(|row| row.status.counts());
     lines.extend(account.map(|row| {
         let verdict = match (is_overridden, has_live) {
             (true, _) => "overridden by the access entry",
@@ -27,10 +27,6 @@ pub(super) fn rows(world: &World, caller: &Caller, is_overridden: bool) -> Vec<S
     let unreadable = aws_auth.problems.iter().filter(|problem| problem.kind.effect() == Effect::SectionUnreadable);
     lines.extend(unreadable.map(ToString::to_string));
     lines
-}
-
-fn counts(status: RowStatus) -> bool {
-    matches!(status, RowStatus::Live | RowStatus::Hazardous | RowStatus::Ambiguous)
 }
 
 fn place(row: &RowReport<'_>) -> String {

@@ -43,6 +43,24 @@ pub enum WorldDocumentError {
         /// What the text says.
         found: String,
     },
+    /// Rows count that are in no document.
+    #[error(
+        "what aws-auth says now does not decide alone: {problem}; the server goes on with the rows that it read last, \
+         which are not known here; mend the section first"
+    )]
+    LastGoodRows {
+        /// Where, and why it cannot be read.
+        problem: String,
+    },
+    /// A hidden administrator whom nothing recognises.
+    #[error(
+        "`{arn}` made the cluster, is an administrator in the mode CONFIG_MAP, and has no unique id here; add its \
+         `uniqueId` to `creator`, or to the directory"
+    )]
+    CreatorUnknown {
+        /// Whoever made the cluster.
+        arn: String,
+    },
     /// The ConfigMap.
     #[error(transparent)]
     ConfigMap(#[from] ConfigMapError),

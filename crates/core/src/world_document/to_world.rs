@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::error::WorldDocumentError as Error;
 use super::{EntryDocument, WorldDocument};
 use crate::access_entry::{AccessEntry, AccessEntryRecord, AssociatedAccessPolicy, EntryType};
-use crate::aws_auth::{Authenticator, parse_as};
+use crate::aws_auth::{Authenticator, Effect, Problem, parse_as};
 use crate::directory::Directory;
 use crate::principal::{PrincipalArn, PrincipalId};
 use crate::rbac::Rbac;
@@ -34,8 +34,31 @@ impl WorldDocument {
         if let Some(rbac) = &self.rbac {
             world = world.with_rbac(Arc::new(Rbac::from_objects(rbac.iter().cloned())?));
         }
-        let creator = self.creator.as_ref().and_then(|creator| creator.unique_id.clone());
+        let known = |arn| directory.find(arn).and_then(|known| known.unique_id.clone());
+        let creator =
+            self.creator.as_ref().and_then(|creator| creator.unique_id.clone().or_else(|| known(&creator.arn)));
         Ok(world.with_creator(creator).with_directory(Arc::new(directory)))
+    }
+
+    /// The same World for whoever is to say that nobody gains or loses anything: it must have everything that decides.
+    ///
+    /// # Errors
+    /// As [`to_world`](Self::to_world); for a section of aws-auth in which Doorward's server goes on with rows that are
+    /// not in the document any more; and for a creator by whose unique id nobody could be recognised.
+    pub fn to_complete_world(&self) -> Result<World, Error> {
+        let world = self.to_world()?;
+        let aws_auth = world.aws_auth();
+        let keeps_last_good = world.mode().uses_aws_auth() && self.authenticator == Authenticator::Doorward;
+        let unreadable = |problem: &&Problem| problem.kind.effect() == Effect::SectionUnreadable;
+        if let Some(problem) = aws_auth.problems.iter().find(unreadable).filter(|_| keeps_last_good) {
+            return Err(Error::LastGoodRows { problem: problem.to_string() });
+        }
+        match &self.creator {
+            Some(creator) if !world.mode().uses_access_entries() && !world.has_creator() => {
+                Err(Error::CreatorUnknown { arn: creator.arn.to_string() })
+            }
+            _ => Ok(world),
+        }
     }
 
     /// Access entries of types that this program does not know. They are taken for `STANDARD`: what their users may do
@@ -88,5 +111,46 @@ fn id_of_entry(principal: &PrincipalArn, directory: &Directory) -> Option<Princi
         known.unique_id.clone()
     } else {
         Some(PrincipalId(format!("gone:{principal}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> WorldDocument {
+        WorldDocument::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_section_that_lives_on_rows_of_the_past_makes_no_complete_world() {
+        let world = |mode: &str, authenticator: &str| {
+            document(&format!(
+                "{{kind: World, version: 1, authenticationMode: {mode}, authenticator: {authenticator}, accessEntries: [], \
+                 awsAuth: {{data: {{mapRoles: '- {{'}}}}}}"
+            ))
+            .to_complete_world()
+        };
+        let refused = world("API_AND_CONFIG_MAP", "doorward").unwrap_err().to_string();
+        assert!(refused.contains("`mapRoles`, line 1") && refused.contains("mend the section first"), "{refused}");
+        // Where nobody reads it, or where nothing is kept, the document says everything.
+        assert!(world("API", "doorward").is_ok());
+        assert!(world("API_AND_CONFIG_MAP", "eks").is_ok());
+    }
+
+    #[test]
+    fn a_hidden_administrator_is_recognised_by_the_directory_or_makes_no_complete_world() {
+        let world = |mode: &str, directory: &str| {
+            document(&format!(
+                "{{kind: World, version: 1, authenticationMode: {mode}, authenticator: eks, accessEntries: [], \
+                 creator: {{arn: 'arn:aws:iam::123456789012:role/boss'}}, directory: {directory}}}"
+            ))
+            .to_complete_world()
+        };
+        let refused = world("CONFIG_MAP", "null").unwrap_err().to_string();
+        assert!(refused.contains("role/boss` made the cluster"), "{refused}");
+        let known = "[{arn: 'arn:aws:iam::123456789012:role/boss', uniqueId: AROABOSS}]";
+        assert_eq!(world("CONFIG_MAP", known).unwrap().creator(), Some(&PrincipalId("AROABOSS".to_owned())));
+        assert!(world("API", "null").is_ok());
     }
 }

@@ -62,7 +62,7 @@ fn aws_auth(aws_auth: &AwsAuth, health: &AwsAuthHealth) -> Value {
         "resourceVersion": health.resource_version,
         "failingSince": health.failing.as_ref().map(|(since, _)| since.to_string()),
         "failure": health.failing.as_ref().map(|(_, error)| error),
-        "rows": aws_auth.mappings().count() + aws_auth.accounts.len(),
+        "rows": aws_auth.rows().iter().filter(|row| row.status.counts()).count(),
         "staleSections": aws_auth.stale_sections().map(|section| section.key()).collect::<Vec<_>>(),
         "problemCount": aws_auth.problems.len(),
         "problems": problems,

@@ -59,7 +59,7 @@ pub(super) async fn prepare(args: &ApplyArgs, live: &Live, talk: Talk) -> Result
     if let Some(path) = &args.certificate {
         accept.extend(proof::accepted_by(path, &before, &after)?);
     }
-    let (world_before, world_after) = (before.to_world()?, after.to_world()?);
+    let (world_before, world_after) = (before.to_complete_world()?, after.to_complete_world()?);
     let proof = proof::prove(&world_before, &world_after, &accept);
     proof.unused.iter().for_each(|id| talk.warning(format_args!("no difference has the id `{id}`")));
     if !proof.open.is_empty() {
