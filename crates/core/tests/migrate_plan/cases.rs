@@ -109,7 +109,8 @@ fn run(case: &Case) -> Result<(), String> {
     let options = PlanOptions { is_final: case.r#final, accept_loss: case.accept_loss, cluster_account: None };
     let plan = plan(&document, &options).map_err(|error| error.to_string())?;
     let world = document.to_world().map_err(|error| error.to_string())?;
-    let at_once = doorward_core::plan::plan_and_after(&document, &world, &options).map_err(|error| error.to_string())?;
+    let at_once =
+        doorward_core::plan::plan_and_after(&document, &world, &options).map_err(|error| error.to_string())?;
     let after = plan.after(&document).map_err(|error| error.to_string())?;
     assert_eq!(at_once, (plan.clone(), after), "made at once and one after the other");
     rows(case, &plan)?;
