@@ -121,6 +121,55 @@ fn sarif_names_rule_level_file_and_region() {
 }
 
 #[test]
+fn sarif_has_the_shape_of_version_2_1_0() {
+    // OASIS, SARIF 2.1.0: 3.13 log, 3.14 run, 3.19 driver, 3.49 rule, 3.27 result, 3.28 location, 3.30 region.
+    let (_, text) = lint(&place(&format!("{GOOD}{BAD}")), &["-o", "sarif"]);
+    let log: Value = serde_json::from_str(&text).unwrap();
+    assert!(log["$schema"].as_str().unwrap().ends_with("sarif-2.1.0.json"), "{log}");
+    assert_eq!(log["version"], "2.1.0");
+    let runs = log["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 1);
+    let driver = &runs[0]["tool"]["driver"];
+    assert_eq!(
+        (&driver["name"], &runs[0]["columnKind"]),
+        (&Value::from("doorward"), &Value::from("unicodeCodePoints"))
+    );
+    let rules = driver["rules"].as_array().unwrap();
+    let ids: std::collections::BTreeSet<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), rules.len(), "a rule's id is its own");
+    for rule in rules {
+        assert!(["error", "warning", "note"].contains(&rule["defaultConfiguration"]["level"].as_str().unwrap()));
+        for text in ["shortDescription", "fullDescription", "help"] {
+            assert!(!rule[text]["text"].as_str().unwrap().is_empty(), "{rule}");
+        }
+        // A property that is there has its type; null is none.
+        assert!(
+            rule.get("helpUri").is_none_or(|uri| uri.as_str().is_some_and(|uri| uri.starts_with("https://"))),
+            "{rule}"
+        );
+    }
+    let lines: Vec<usize> = format!("{GOOD}{BAD}").lines().map(|line| line.chars().count()).collect();
+    let results = runs[0]["results"].as_array().unwrap();
+    assert!(!results.is_empty());
+    for result in results {
+        assert!(ids.contains(result["ruleId"].as_str().unwrap()), "{result}");
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().unwrap()));
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+        let locations = result["locations"].as_array().unwrap();
+        assert_eq!(locations.len(), 1);
+        let region = &locations[0]["physicalLocation"]["region"];
+        if region.is_null() {
+            assert_eq!(locations[0]["logicalLocations"][0]["fullyQualifiedName"], "kube-system/aws-auth", "{result}");
+            continue;
+        }
+        let number = |key: &str| usize::try_from(region[key].as_u64().unwrap()).unwrap();
+        let (line, column) = (number("startLine"), number("startColumn"));
+        let width = line.checked_sub(1).and_then(|at| lines.get(at)).unwrap();
+        assert!((1..=width + 1).contains(&column), "{region} is no place of the file");
+    }
+}
+
+#[test]
 fn json_has_the_place_in_the_file_and_in_the_section() {
     let (_, text) = lint(&place(&format!("{GOOD}{BAD}")), &["-o", "json"]);
     let answer: Value = serde_json::from_str(&text).unwrap();

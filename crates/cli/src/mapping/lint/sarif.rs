@@ -29,15 +29,19 @@ fn rule(code: Code) -> Value {
     let rule = code.rule();
     let help = format!("{} {} {}", rule.cause, rule.consequence, rule.fix);
     let uri = rule.source.split_once("https://").map(|(_, rest)| format!("https://{rest}"));
-    json!({
+    let mut described = json!({
         "id": rule.code,
         "name": rule.name,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.cause},
         "help": {"text": help},
-        "helpUri": uri,
         "defaultConfiguration": {"level": rule.severity},
-    })
+    });
+    // It is a URI or absent: null is neither.
+    if let (Some(uri), Some(described)) = (uri, described.as_object_mut()) {
+        described.insert("helpUri".to_owned(), uri.into());
+    }
+    described
 }
 
 fn result(finding: &Finding) -> Value {
