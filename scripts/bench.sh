@@ -13,7 +13,7 @@ cd "$ROOT"
 bash scripts/instructions.sh
 bash scripts/setup.sh compiler nginx aws etcd kube-apiserver kubectl
 cargo build --locked --release -p doorward-cli -p doorward-bench
-target=${CARGO_TARGET_DIR:-target}
+target=${CARGO_TARGET_DIR:-$ROOT/target}
 export BENCH_OUT=${BENCH_OUT:-$target/bench/rows.jsonl} BENCH_NGINX=$BIN/nginx BENCH_AWS=$BIN/aws
 export BENCH_DOORWARD=$target/release/doorward BENCH_LAB=$target/bench/lab
 mkdir -p "$(dirname "$BENCH_OUT")"
