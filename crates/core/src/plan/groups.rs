@@ -8,18 +8,21 @@
 //! | another reserved one, whose bindings give exactly what an access policy gives | that policy |
 //! | another one that EKS refuses | `migrated:` and the group, with a copy of every binding that names it |
 
+use std::sync::Arc;
+
 use super::known::Known;
 use super::pattern::Pattern;
 use super::stop::Stop;
 use super::target::{CLUSTER_ADMIN, Renamed, Target};
 use super::username::{refuse_empty, refuse_instances};
 use super::verdict::{ChangeKind, KeepCode};
-use crate::access_entry::{NewAccessEntry, Tags};
+use crate::access_entry::{AccessEntry, NewAccessEntry, Tags};
 use crate::access_policy::AccessPolicyArn;
 use crate::access_scope::AccessScope;
 use crate::aws_auth::IdentityMapping;
 use crate::permissions::{AUTHENTICATED, MASTERS, NODE_PREFIX, NODES};
 use crate::principal::{PrincipalArn, PrincipalKind};
+use crate::rbac::{Binding, BindingSubject};
 
 /// Gives the entry what the groups of the row give.
 ///
@@ -97,6 +100,13 @@ fn replaced(target: &mut Target, group: &str, known: &Known<'_>) -> Result<(), S
         _ => "the bindings that name it are copied",
     };
     target.changes(ChangeKind::IdentityChanged, format!("the group `{group}` becomes `{replacement}`: {copied}"));
+    if let Some(gains) = gains_by_copies(target, bindings, &replacement, known) {
+        let text = format!(
+            "`{gains}` has an entry with the group `{replacement}` and gains what is bound to `{group}`; take the group from \
+             the entry, if that is not meant"
+        );
+        target.changes(ChangeKind::Gained, text);
+    }
     if group == NODES {
         let text =
             "`system:nodes` without a node's username: the NodeRestriction admission takes it for a node no more";
@@ -105,6 +115,29 @@ fn replaced(target: &mut Target, group: &str, known: &Known<'_>) -> Result<(), S
     target.groups.insert(replacement);
     target.renamed.push(Renamed::Group(group.to_owned()));
     Ok(())
+}
+
+/// The first other principal whose entry has the new group already, without everything that the copies give. Entries of
+/// an earlier plan have it: bindings are copied before entries are made.
+fn gains_by_copies(
+    target: &Target,
+    bindings: &[&Binding],
+    replacement: &str,
+    known: &Known<'_>,
+) -> Option<PrincipalArn> {
+    let is_copy = |copy: &Binding, binding: &Binding| {
+        (&copy.role, &copy.namespace) == (&binding.role, &binding.namespace)
+            && copy.subjects.iter().any(|subject| matches!(subject, BindingSubject::Group(name) if name == replacement))
+    };
+    let all = known.world.rbac().bindings();
+    if bindings.iter().all(|binding| all.iter().any(|copy| is_copy(copy, binding))) {
+        return None;
+    }
+    let has_it = |entry: &&Arc<AccessEntry>| {
+        entry.principal_arn != target.principal.arn
+            && entry.kubernetes_groups().iter().any(|group| group == replacement)
+    };
+    known.world.entries().find(has_it).map(|entry| entry.principal_arn.clone())
 }
 
 /// To the Node authorizer, a username and a group make a node.
