@@ -13,6 +13,7 @@ use doorward_identity::random::OsRandom;
 use doorward_identity::session::SessionKey;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use crate::change::Change;
 use crate::config::Config;
@@ -47,7 +48,7 @@ pub async fn ensure_account(engine: &Engine, config: &Config) -> Result<(), Serv
         by: "doorward:first-start".to_owned(),
         access_key_id: String::new(),
         action: "doorward:FirstStart".to_owned(),
-        request_id: uuid::Builder::from_random_bytes(random()?).into_uuid().to_string(),
+        request_id: random_id()?,
         at: now,
     };
     let plan = |view: &View| {
@@ -104,20 +105,15 @@ fn write_existing_profile(engine: &Engine, config: &Config) -> Result<(), Server
 /// If the file cannot be read or written, or is not a key.
 pub fn session_key(data_dir: &Path) -> Result<SessionKey, ServerError> {
     let path = data_dir.join("session.key");
-    match fs::read(&path) {
-        Ok(bytes) => {
-            let bytes: [u8; 32] = bytes.try_into().map_err(|_| ServerError::Bootstrap {
-                problem: format!("`{}` is not a key of 32 bytes; restore it from a backup", path.display()),
-            })?;
-            Ok(SessionKey::from_bytes(bytes))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = SessionKey::generate(&mut OsRandom).map_err(|error| ServerError::Random(error.to_string()))?;
-            write_private(&path, key.expose_bytes())?;
-            Ok(key)
-        }
-        Err(source) => Err(ServerError::File { action: "read", path, source }),
+    if let Some(bytes) = read_private(&path)? {
+        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| ServerError::Bootstrap {
+            problem: format!("`{}` is not a key of 32 bytes; restore it from a backup", path.display()),
+        })?;
+        return Ok(SessionKey::from_bytes(bytes));
     }
+    let key = SessionKey::generate(&mut OsRandom).map_err(|error| ServerError::Random(error.to_string()))?;
+    write_private(&path, key.expose_bytes())?;
+    Ok(key)
 }
 
 /// What this server is called among several of one store: made at its first start, and kept in its data folder.
@@ -126,24 +122,17 @@ pub fn session_key(data_dir: &Path) -> Result<SessionKey, ServerError> {
 /// If the file cannot be read or written, or does not hold a name.
 pub(crate) fn server_name(data_dir: &Path) -> Result<String, ServerError> {
     let path = data_dir.join("server");
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            let name = text.trim();
-            let is_name =
-                !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            if is_name {
-                return Ok(name.to_owned());
-            }
-            let problem = format!("`{}` does not hold a name of letters, digits and `-`; remove it", path.display());
-            Err(ServerError::Bootstrap { problem })
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let name = uuid::Builder::from_random_bytes(random()?).into_uuid().to_string();
-            write_private(&path, name.as_bytes())?;
-            Ok(name)
-        }
-        Err(source) => Err(ServerError::File { action: "read", path, source }),
-    }
+    let Some(bytes) = read_private(&path)? else {
+        let name = random_id()?;
+        write_private(&path, name.as_bytes())?;
+        return Ok(name);
+    };
+    let is_name =
+        |name: &&str| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let name = std::str::from_utf8(&bytes).ok().map(str::trim).filter(is_name);
+    name.map(str::to_owned).ok_or_else(|| ServerError::Bootstrap {
+        problem: format!("`{}` does not hold a name of letters, digits and `-`; remove it", path.display()),
+    })
 }
 
 /// Makes the data folder, for nobody else to look into.
@@ -167,6 +156,15 @@ fn write_profile(config: &Config, id: &str, secret: &str) -> Result<(), ServerEr
     write_private(&folder.join("config"), profile.as_bytes())
 }
 
+/// Reads a file that may be a secret; `None` if there is none.
+pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, ServerError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ServerError::File { action: "read", path: path.to_owned(), source }),
+    }
+}
+
 /// Writes a file that only its owner can read, as a whole or not at all.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ServerError> {
     let partial = path.with_extension("part");
@@ -182,6 +180,14 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ServerError
         })
         .and_then(|()| fs::rename(&partial, path));
     written.map_err(|source| ServerError::File { action: "write", path: path.to_owned(), source })
+}
+
+/// An id that nothing else has: a random UUID.
+///
+/// # Errors
+/// If the operating system gives no random bytes.
+pub(crate) fn random_id() -> Result<String, ServerError> {
+    Ok(uuid::Builder::from_random_bytes(random()?).into_uuid().to_string())
 }
 
 /// Random bytes of the operating system.

@@ -4,7 +4,7 @@
 //! what the next start will read cannot differ.
 
 use doorward_core::access_entry::AccessEntry;
-use doorward_core::cluster_name::ClusterName;
+use doorward_core::cluster_name::{ClusterName, ClusterNameError};
 use doorward_core::principal::PrincipalArn;
 use doorward_identity::directory::{Change as DirectoryChange, Object, ObjectKey};
 use doorward_store::{Document, DocumentError, Item, Key, KeyError};
@@ -78,24 +78,24 @@ impl Change {
     /// Says what is wrong if the value is not what this version writes.
     pub fn from_stored(item: &Item) -> Result<Option<Self>, String> {
         let document = &item.value.document;
-        let segments: Vec<String> = item.key.segments().collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        if let ["iam", ..] = segments.as_slice() {
-            let object = Object::from_stored(document.json().as_bytes()).map_err(|error| error.to_string())?;
-            return Ok(Some(Self::Directory(DirectoryChange::Put(object))));
-        }
-        let ["clusters", name, below @ ..] = segments.as_slice() else { return Ok(None) };
+        let (cluster, part) = match Place::of(&item.key)? {
+            Place::Directory => {
+                let object = Object::from_stored(document.json().as_bytes()).map_err(|error| error.to_string())?;
+                return Ok(Some(Self::Directory(DirectoryChange::Put(object))));
+            }
+            Place::InCluster(cluster, part) => (cluster, part),
+            Place::Elsewhere => return Ok(None),
+        };
         if document.schema() != SCHEMA {
             return Err(format!("its schema is {}, this version reads schema {SCHEMA}", document.schema()));
         }
-        let cluster = name.parse::<ClusterName>().map_err(|error| error.to_string())?;
         let read = |error: DocumentError| error.to_string();
-        match below {
-            [] => Ok(Some(Self::PutCluster(Box::new(document.decode().map_err(read)?)))),
-            ["entries", _] => Ok(Some(Self::PutEntry(cluster, Box::new(document.decode().map_err(read)?)))),
-            ["updates", _] => Ok(Some(Self::PutUpdate(cluster, document.decode().map_err(read)?))),
-            _ => Ok(None),
-        }
+        Ok(match part {
+            Part::Record => Some(Self::PutCluster(Box::new(document.decode().map_err(read)?))),
+            Part::Entry(_) => Some(Self::PutEntry(cluster, Box::new(document.decode().map_err(read)?))),
+            Part::Update(_) => Some(Self::PutUpdate(cluster, document.decode().map_err(read)?)),
+            Part::Other => None,
+        })
     }
 
     /// The change that a key which is gone stands for; `None` for keys that are of no interest here.
@@ -103,23 +103,19 @@ impl Change {
     /// # Errors
     /// Says what is wrong if it is not a key that this version writes.
     pub fn from_removed(key: &Key) -> Result<Option<Self>, String> {
-        let segments: Vec<String> = key.segments().collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        if let ["iam", ..] = segments.as_slice() {
-            let key = key.as_str().parse::<ObjectKey>().map_err(|error| error.to_string())?;
-            return Ok(Some(Self::Directory(DirectoryChange::Delete(key))));
-        }
-        let ["clusters", name, below @ ..] = segments.as_slice() else { return Ok(None) };
-        let cluster = name.parse::<ClusterName>().map_err(|error| error.to_string())?;
-        match below {
-            [] => Ok(Some(Self::DeleteCluster(cluster))),
-            ["entries", principal] => {
-                let principal = PrincipalArn::parse(principal).map_err(|error| error.to_string())?;
-                Ok(Some(Self::DeleteEntry(cluster, principal)))
+        Ok(match Place::of(key)? {
+            Place::Directory => {
+                let key = key.as_str().parse::<ObjectKey>().map_err(|error| error.to_string())?;
+                Some(Self::Directory(DirectoryChange::Delete(key)))
             }
-            ["updates", id] => Ok(Some(Self::DeleteUpdate(cluster, (*id).to_owned()))),
-            _ => Ok(None),
-        }
+            Place::InCluster(cluster, Part::Record) => Some(Self::DeleteCluster(cluster)),
+            Place::InCluster(cluster, Part::Entry(principal)) => {
+                let principal = PrincipalArn::parse(&principal).map_err(|error| error.to_string())?;
+                Some(Self::DeleteEntry(cluster, principal))
+            }
+            Place::InCluster(cluster, Part::Update(id)) => Some(Self::DeleteUpdate(cluster, id)),
+            Place::InCluster(_, Part::Other) | Place::Elsewhere => None,
+        })
     }
 
     /// What the history says of the object after the change: as stored, with secrets left out; null for a removal.
@@ -133,6 +129,45 @@ impl Change {
             Self::PutUpdate(_, update) => serde_json::to_value(update).unwrap_or_default(),
             _ => Value::Null,
         }
+    }
+}
+
+/// Whose a key is.
+enum Place {
+    /// The local directory's, which reads its keys itself.
+    Directory,
+    /// A cluster's.
+    InCluster(ClusterName, Part),
+    /// Somebody else's, such as the history's.
+    Elsewhere,
+}
+
+/// What of a cluster.
+enum Part {
+    Record,
+    /// By the principal.
+    Entry(String),
+    /// By its id.
+    Update(String),
+    Other,
+}
+
+impl Place {
+    fn of(key: &Key) -> Result<Self, String> {
+        let segments: Vec<String> = key.segments().collect();
+        Ok(match segments.as_slice() {
+            [root, ..] if root == "iam" => Self::Directory,
+            [root, name, below @ ..] if root == "clusters" => {
+                let part = match below {
+                    [] => Part::Record,
+                    [kind, principal] if kind == "entries" => Part::Entry(principal.clone()),
+                    [kind, id] if kind == "updates" => Part::Update(id.clone()),
+                    _ => Part::Other,
+                };
+                Self::InCluster(name.parse().map_err(|error: ClusterNameError| error.to_string())?, part)
+            }
+            _ => Self::Elsewhere,
+        })
     }
 }
 

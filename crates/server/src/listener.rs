@@ -1,7 +1,7 @@
 //! Listening: the accept loop that all three addresses share, with its limits.
 //!
-//! Ours rather than a framework's because of what it has to bound: connections at once and those of one client, the time a client may take for
-//! its headers and for TLS, and the time that open connections get when the server stops.
+//! Ours rather than a framework's because of what it has to bound: connections at once and those of one client, the
+//! time a client may take for its headers and for TLS, and the time that open connections get when the server stops.
 
 use std::future::Future;
 use std::net::SocketAddr;

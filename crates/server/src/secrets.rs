@@ -5,7 +5,6 @@
 //! API server trusts one authority. The first server of a store puts its own there; the others take them from there
 //! before they make any.
 
-use std::fs;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -14,7 +13,7 @@ use doorward_store::{Document, Expect, Key, Outcome, Store, Txn};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::bootstrap::{make_folder, write_private};
+use crate::bootstrap::{make_folder, read_private, write_private};
 use crate::error::{ServerError, WriteError};
 
 /// Where shared files are in the store.
@@ -60,7 +59,7 @@ impl SharedFile {
         make: impl FnOnce() -> Result<(), ServerError>,
     ) -> Result<(), ServerError> {
         let path = data_dir.join(self.0);
-        let own = read(&path)?;
+        let own = read_private(&path)?;
         if let Some(shared) = self.stored(store).await? {
             return self.take(&path, own.as_ref().map(|own| own.as_slice()), &shared);
         }
@@ -69,7 +68,7 @@ impl SharedFile {
             Some(own) => own,
             None => {
                 make()?;
-                read(&path)?.ok_or_else(|| bootstrap(format!("`{}` was removed again", path.display())))?
+                read_private(&path)?.ok_or_else(|| bootstrap(format!("`{}` was removed again", path.display())))?
             }
         };
         let stored = Document::encode(SCHEMA, &Stored { base64: STANDARD.encode(own.as_slice()) });
@@ -121,14 +120,6 @@ impl SharedFile {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, ServerError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ServerError::File { action: "read", path: path.to_owned(), source }),
-    }
-}
-
 fn bootstrap(problem: String) -> ServerError {
     ServerError::Bootstrap { problem }
 }
@@ -146,7 +137,7 @@ mod tests {
     }
 
     fn text(folder: &Path) -> String {
-        fs::read_to_string(folder.join(OWN.0)).unwrap()
+        std::fs::read_to_string(folder.join(OWN.0)).unwrap()
     }
 
     #[tokio::test]

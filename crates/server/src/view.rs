@@ -101,11 +101,12 @@ impl View {
         self.clusters.values()
     }
 
-    /// The View after a change. Changes of a cluster that is not there have no effect.
+    /// The View after some changes. Changes of a cluster that is not there have no effect.
     #[must_use]
-    pub fn after(mut self, change: &Change) -> Self {
-        self.apply(change);
-        self
+    pub fn after(&self, changes: &[Change]) -> Self {
+        let mut view = self.clone();
+        changes.iter().for_each(|change| view.apply(change));
+        view
     }
 
     /// Takes up a change, as [`after`](Self::after) does. Of a View that shares nothing with another, as while it is

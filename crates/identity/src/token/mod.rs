@@ -11,7 +11,7 @@ mod decode;
 mod encode;
 mod verify;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use doorward_sigv4::query::encode as percent_encode;
 use doorward_sigv4::{ALGORITHM, CredentialScope, format_timestamp};
@@ -70,42 +70,36 @@ impl Token {
     /// The query of the request it stands for as it is signed: encoded, sorted, without the signature. Built from what
     /// was validated.
     fn canonical_query(&self) -> String {
-        let mut query =
-            String::with_capacity(512 + self.session_token.as_ref().map_or(0, |token| token.expose_secret().len() * 2));
         // Sorted by hand, because the names are always these; a test compares it with what sorting gives.
-        let _ = write!(
-            query,
-            "Action={ACTION}&Version={VERSION}&X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={}&X-Amz-Date={}\
-             &X-Amz-Expires={}",
-            percent_encode(&format!("{}/{}", self.access_key_id, self.scope)),
-            format_timestamp(self.signed_at),
-            self.expires_seconds
-        );
-        if let Some(token) = &self.session_token {
-            query.push_str("&X-Amz-Security-Token=");
-            query.push_str(&percent_encode(token.expose_secret()));
-        }
-        query.push_str("&X-Amz-SignedHeaders=");
-        query.push_str(&percent_encode(SIGNED_HEADERS));
-        query
+        [self.first_parameters(), self.session_parameter(), signed_headers_parameter()].concat()
     }
 
     /// The query of the request it stands for, built from what was validated. It has the signature in it: never log it.
     pub fn query(&self) -> SecretString {
+        let signature = format!("&X-Amz-Signature={}", self.signature.expose_secret());
+        let parts = [self.first_parameters(), signed_headers_parameter(), self.session_parameter(), signature];
+        SecretString::from(parts.concat())
+    }
+
+    fn first_parameters(&self) -> String {
         let credential = percent_encode(&format!("{}/{}", self.access_key_id, self.scope));
         let (date, expires) = (format_timestamp(self.signed_at), self.expires_seconds);
-        let signed_headers = percent_encode(SIGNED_HEADERS);
-        let session_token = match &self.session_token {
+        format!(
+            "Action={ACTION}&Version={VERSION}&X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={credential}\
+             &X-Amz-Date={date}&X-Amz-Expires={expires}"
+        )
+    }
+
+    fn session_parameter(&self) -> String {
+        match &self.session_token {
             Some(token) => format!("&X-Amz-Security-Token={}", percent_encode(token.expose_secret())),
             None => String::new(),
-        };
-        SecretString::from(format!(
-            "Action={ACTION}&Version={VERSION}&X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={credential}\
-             &X-Amz-Date={date}&X-Amz-Expires={expires}&X-Amz-SignedHeaders={signed_headers}{session_token}\
-             &X-Amz-Signature={}",
-            self.signature.expose_secret()
-        ))
+        }
     }
+}
+
+fn signed_headers_parameter() -> String {
+    format!("&X-Amz-SignedHeaders={}", percent_encode(SIGNED_HEADERS))
 }
 
 impl fmt::Debug for Token {

@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::http::{Answer, Incoming};
 use super::query_services;
 use crate::body::{BodyError, BodyReader, HeldBody};
-use crate::bootstrap::random;
+use crate::bootstrap::random_id;
 use crate::eks::{self, Call};
 use crate::engine::{Engine, Event};
 use crate::listener::{Handler, Peer};
@@ -42,8 +42,8 @@ pub struct Api {
 impl Handler for Api {
     async fn handle(self: Arc<Self>, request: Request<HyperBody>, _: Arc<Peer>) -> Response<Full<Bytes>> {
         let now = Timestamp::now();
-        let request_id = match random() {
-            Ok(bytes) => uuid::Builder::from_random_bytes(bytes).into_uuid().to_string(),
+        let request_id = match random_id() {
+            Ok(id) => id,
             Err(error) => {
                 tracing::error!(%error, "a request was refused");
                 return Answer::json_error(&unavailable(), None).into_response("");
@@ -103,7 +103,7 @@ impl Api {
         let Authenticated { caller, region } = authenticate(&view)?;
         let routed = Routed::parse(incoming, service)?;
         *named_cluster = routed.cluster().map(str::to_owned);
-        let new_id = uuid::Builder::from_random_bytes(random().map_err(|_| unavailable())?).into_uuid().to_string();
+        let new_id = random_id().map_err(|_| unavailable())?;
         let call = Call { caller: &caller, now, region: &region, new_id: &new_id, query: &incoming.query };
         routed.permit(&view, &call)?;
         let body = if routed.writes() {

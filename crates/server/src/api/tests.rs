@@ -32,7 +32,7 @@ fn account() -> AccountId {
 
 fn event() -> Event {
     let (by, access_key_id) = ("test".to_owned(), String::new());
-    let request_id = uuid::Builder::from_random_bytes(crate::bootstrap::random().unwrap()).into_uuid().to_string();
+    let request_id = crate::bootstrap::random_id().unwrap();
     Event { by, access_key_id, action: "test".to_owned(), request_id, at: Timestamp::now() }
 }
 

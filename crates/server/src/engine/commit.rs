@@ -64,15 +64,11 @@ impl Shared {
                 Err(error) => Err(error),
             }
         };
+        if let Ok(Some(Outcome::Committed(revision))) = &outcome {
+            self.publish_own(number, *revision);
+        }
         let verdict = match outcome {
-            Ok(None) => {
-                let mut desk = self.desk();
-                desk.end_flight();
-                desk.rest_on(&self.view.load_full());
-                Verdict::Stored
-            }
-            Ok(Some(Outcome::Committed(revision))) => {
-                self.publish_own(number, revision);
+            Ok(None | Some(Outcome::Committed(_))) => {
                 let mut desk = self.desk();
                 desk.end_flight();
                 desk.rest_on(&self.view.load_full());
@@ -130,7 +126,7 @@ impl Shared {
 
     /// The next View. To be called with the desk held: there is one publisher at a time.
     pub(super) fn publish(&self, changes: &[Change], revision: Revision) {
-        let mut view = changes.iter().fold(View::clone(&self.view.load()), |view, change| view.after(change));
+        let mut view = self.view.load().after(changes);
         view.generation = Some(revision);
         self.view.store(Arc::new(view));
         if changes.iter().any(|change| matches!(change, Change::PutCluster(_) | Change::DeleteCluster(_))) {

@@ -85,8 +85,7 @@ impl Desk {
 
     /// Puts a planned piece behind the others.
     pub(super) fn add(&mut self, piece: Piece) -> oneshot::Receiver<Verdict> {
-        let draft = piece.changes.iter().fold(View::clone(&self.draft), |view, change| view.after(change));
-        self.draft = Arc::new(draft);
+        self.draft = Arc::new(self.draft.after(&piece.changes));
         self.enqueue(piece)
     }
 

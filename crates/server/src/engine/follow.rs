@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_store::{Batch, Change as KeyChange, Item, Prefix, Revision, StoreError, Versioned, Watch};
+use doorward_store::{Batch, Change as KeyChange, Item, Prefix, Revision, StoreError, Versioned};
 use tokio::sync::watch;
 
 use super::commit::Generation;
@@ -16,28 +16,13 @@ use crate::view::View;
 /// How long to wait before the store is asked again, after an error.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A watch of the whole store that brings a View up to date.
-pub(super) struct Follower {
-    watch: Watch,
-}
-
-impl Follower {
-    pub(super) fn new(watch: Watch) -> Self {
-        Self { watch }
-    }
-
-    /// Waits for the next transaction and puts it into a View that nobody else sees.
-    pub(super) async fn take(&mut self, view: &mut View) -> Result<(), ServerError> {
-        let batch = self.watch.next().await.ok_or(StoreError::Closed)??;
-        if generation(&batch).is_none() {
-            return Ok(());
-        }
-        for change in &changes(&batch)? {
-            view.apply(change);
-        }
+/// Puts a transaction into a View that nobody else sees.
+pub(super) fn take_up(view: &mut View, batch: &Batch) -> Result<(), ServerError> {
+    if generation(batch).is_some() {
+        changes(batch)?.iter().for_each(|change| view.apply(change));
         view.generation = Some(batch.revision).max(view.generation);
-        Ok(())
     }
+    Ok(())
 }
 
 impl Engine {
@@ -89,6 +74,10 @@ impl Shared {
         let is_own =
             generation.is_some_and(|last| last.writer == self.writer && self.publish_own(last.batch, batch.revision));
         if is_own {
+            return Ok(());
+        }
+        // Nearly always this server's own, published when the store answered: not read a second time.
+        if self.view.load().generation >= Some(batch.revision) {
             return Ok(());
         }
         let changes = changes(batch)?;

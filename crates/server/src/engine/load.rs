@@ -4,7 +4,7 @@ use doorward_store::{Item, Key, Prefix, Revision, Store, StoreError};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 
 use super::GENERATION;
-use super::follow::Follower;
+use super::follow::take_up;
 use crate::change::Change;
 use crate::error::{ServerError, WriteError};
 use crate::view::View;
@@ -38,9 +38,9 @@ pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<(View, Rev
         // Others may have written meanwhile: what is read may be of different moments. Every change since the first of
         // them says what a key is now, so that following them all leads to one moment again.
         let (latest, _) = self::generation(store).await?;
-        let mut follower = Follower::new(store.watch(&Prefix::all(), from).await?);
+        let mut watch = store.watch(&Prefix::all(), from).await?;
         while view.generation < latest {
-            follower.take(&mut view).await?;
+            take_up(&mut view, &watch.next().await.ok_or(StoreError::Closed)??)?;
         }
     }
     Ok((view, from))

@@ -26,6 +26,7 @@ use doorward_store::{Key, Revision, Store, StoreError};
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
+use crate::bootstrap::random_id;
 use crate::change::Change;
 use crate::error::{ServerError, WriteError};
 use crate::view::{ClusterView, Limits, UnknownPrincipals, View};
@@ -88,7 +89,7 @@ impl Engine {
     ) -> Result<Self, ServerError> {
         let (view, loaded_at) = load::load(store.as_ref(), View::new(limits, unknown_principals)).await?;
         let view = Arc::new(view);
-        let writer = uuid::Builder::from_random_bytes(crate::bootstrap::random()?).into_uuid().to_string();
+        let writer = random_id()?;
         Ok(Self {
             shared: Arc::new(Shared {
                 store,
@@ -149,36 +150,30 @@ impl Engine {
     where
         E: From<WriteError>,
     {
-        let mut verdict = Verdict::Again;
         for attempt in 0..ATTEMPTS {
             let (outcome, verdicts) = {
                 let mut desk = self.shared.desk();
-                let planned = plan(desk.draft());
-                let settled = match &planned {
-                    Ok((_, changes)) => changes.is_empty(),
-                    Err(_) => true,
+                let (outcome, changes) = match plan(desk.draft()) {
+                    Ok((outcome, changes)) => (Ok(outcome), changes),
+                    Err(error) => (Err(error), Vec::new()),
                 };
-                if settled && desk.is_idle() {
-                    return planned.map(|(outcome, _)| outcome);
-                }
-                match planned {
-                    Err(error) => (Err(error), vec![desk.wait()]),
-                    Ok((outcome, changes)) if changes.is_empty() => (Ok(outcome), vec![desk.wait()]),
-                    Ok((outcome, changes)) => {
-                        let pieces = pieces(desk.draft(), &event, attempt, changes)?;
-                        (Ok(outcome), pieces.into_iter().map(|piece| desk.add(piece)).collect())
-                    }
-                }
+                let verdicts = if !changes.is_empty() {
+                    let pieces = pieces(desk.draft(), &event, attempt, changes)?;
+                    pieces.into_iter().map(|piece| desk.add(piece)).collect()
+                } else if desk.is_idle() {
+                    return outcome;
+                } else {
+                    vec![desk.wait()]
+                };
+                (outcome, verdicts)
             };
             Arc::clone(&self.shared).commit_what_waits();
-            verdict = worst(verdicts).await;
-            match verdict {
+            match worst(verdicts).await {
                 Verdict::Stored => return outcome,
                 Verdict::Failed(error) => return Err(error.into()),
                 Verdict::Again => {}
             }
         }
-        drop(verdict);
         Err(WriteError::Contended.into())
     }
 

@@ -104,7 +104,7 @@ fn account() -> AccountId {
 }
 
 fn event() -> Event {
-    let request_id = uuid::Builder::from_random_bytes(crate::bootstrap::random().unwrap()).into_uuid().to_string();
+    let request_id = crate::bootstrap::random_id().unwrap();
     let (by, access_key_id, action) = ("test".to_owned(), String::new(), "test".to_owned());
     Event { by, access_key_id, action, request_id, at: Timestamp::now() }
 }
@@ -152,6 +152,14 @@ fn has(view: &View, name: &str) -> bool {
 fn spawn_make(engine: &Arc<Engine>, name: &str) -> tokio::task::JoinHandle<Result<(), Refused>> {
     let (engine, name) = (Arc::clone(engine), name.to_owned());
     tokio::spawn(async move { make(&engine, &name).await })
+}
+
+/// Lets an engine follow the store until what is answered is dropped.
+fn follow(engine: &Arc<Engine>) -> watch::Sender<bool> {
+    let (stop, stopped) = watch::channel(false);
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move { engine.follow(stopped).await });
+    stop
 }
 
 /// Waits until so many writes wait at the desk.
@@ -238,11 +246,7 @@ async fn of_two_servers_that_make_the_same_thing_one_is_refused_by_what_the_othe
     let folder = tempfile::tempdir().unwrap();
     let store = Shared::open(folder.path());
     let engines = [first_engine(&store).await, engine(&store).await];
-    let (_stop, stopped) = watch::channel(false);
-    for engine in &engines {
-        let (engine, stopped) = (Arc::clone(engine), stopped.clone());
-        tokio::spawn(async move { engine.follow(stopped).await });
-    }
+    let _following = engines.each_ref().map(follow);
     let tries = (0..100).flat_map(|number| {
         engines.iter().map(move |engine| spawn_make(engine, &format!("user-{number}"))).collect::<Vec<_>>()
     });
@@ -271,9 +275,7 @@ async fn a_write_whose_answer_was_lost_is_known_as_soon_as_the_watch_brings_it()
     let engine = first_engine(&store).await;
     store.loses_answers.store(true, Ordering::SeqCst);
     assert!(matches!(make(&engine, "user").await, Err(Refused::Store)));
-    let (_stop, stopped) = watch::channel(false);
-    let following = Arc::clone(&engine);
-    tokio::spawn(async move { following.follow(stopped).await });
+    let _following = follow(&engine);
     until_known(&engine, "user").await;
     assert!(matches!(make(&engine, "user").await, Err(Refused::Exists)));
     make(&engine, "another").await.unwrap();
@@ -286,9 +288,7 @@ async fn a_server_that_fell_behind_what_the_store_keeps_reads_it_anew() {
     let (ahead, behind) = (first_engine(&store).await, engine(&store).await);
     make(&ahead, "user").await.unwrap();
     store.store.compact(Revision(u64::MAX)).await.unwrap();
-    let (_stop, stopped) = watch::channel(false);
-    let following = Arc::clone(&behind);
-    tokio::spawn(async move { following.follow(stopped).await });
+    let _following = follow(&behind);
     until_known(&behind, "user").await;
     make(&behind, "another").await.unwrap();
 }
@@ -302,9 +302,7 @@ async fn a_store_that_forgot_all_but_what_nobody_follows_is_followed_on() {
     let usage = Txn::new().put(Key::new("usage/demo/0").unwrap(), Document::encode(1, "x").unwrap());
     assert!(matches!(store.txn(usage).await.unwrap(), Outcome::Committed(_)));
     store.store.compact(Revision(u64::MAX)).await.unwrap();
-    let (_stop, stopped) = watch::channel(false);
-    let following = Arc::clone(&behind);
-    tokio::spawn(async move { following.follow(stopped).await });
+    let _following = follow(&behind);
     make(&ahead, "user").await.unwrap();
     until_known(&behind, "user").await;
 }

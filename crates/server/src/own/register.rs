@@ -88,7 +88,7 @@ pub(super) fn register(view: &View, call: &Call<'_>, name: &str, request: &Regis
     if bootstrap && mode.uses_access_entries() {
         changes.push(Change::PutEntry(name, Box::new(creator_entry(&record, call)?)));
     }
-    let after = changes.iter().fold(view.clone(), |view, change| view.after(change));
+    let after = view.after(&changes);
     Ok((json!({ "cluster": json::cluster(cluster(&after, record.name.as_str())?) }), changes))
 }
 
