@@ -9,13 +9,16 @@
     reason = "tests fail by panicking"
 )]
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::ffi::OsStr;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::write_and_kill;
 use doorward_store::etcd_cluster::EtcdCluster;
 use doorward_store::{
     Change, Document, EtcdOptions, EtcdStore, Key, Outcome, Prefix, Revision, Store, StoreError, Txn, Watch,
@@ -160,7 +163,14 @@ async fn a_killed_writer_loses_no_acknowledged_write() {
     let cluster = EtcdCluster::start(3);
     let mut acknowledged = BTreeMap::new();
     for (round, count) in [1, 10, 60, 25].into_iter().enumerate() {
-        for name in write_and_kill(&cluster.endpoints(), round, count) {
+        for name in write_and_kill(
+            "a_killed_writer_loses_no_acknowledged_write",
+            &[
+                ("DOORWARD_TEST_ETCD", OsStr::new(&cluster.endpoints().join(","))),
+                ("DOORWARD_TEST_ROUND", OsStr::new(&round.to_string())),
+            ],
+            count,
+        ) {
             acknowledged.insert(name, ());
         }
     }
@@ -181,25 +191,6 @@ async fn a_killed_writer_loses_no_acknowledged_write() {
         (replayed, last) = (replayed + 2, batch.revision);
     }
     assert_eq!(replayed, there.len());
-}
-
-fn write_and_kill(endpoints: &[String], round: usize, acknowledgements: usize) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_killed_writer_loses_no_acknowledged_write", "--nocapture"])
-        .env("DOORWARD_TEST_ETCD", endpoints.join(","))
-        .env("DOORWARD_TEST_ROUND", round.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    // A line that was cut short by the kill has no full stop.
-    let name = |line: String| Some(line.split_once("ACK ")?.1.strip_suffix('.')?.to_owned());
-    let mut names: Vec<String> = lines.by_ref().filter_map(name).take(acknowledgements).collect();
-    assert_eq!(names.len(), acknowledgements, "the writer ended by itself");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    names.extend(lines.filter_map(name));
-    names
 }
 
 async fn write_until_killed(endpoints: Vec<String>) {

@@ -9,12 +9,15 @@
     reason = "tests fail by panicking"
 )]
 
+mod common;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
+use std::ffi::OsStr;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use common::write_and_kill;
 use doorward_store::{Change, Document, Key, Outcome, Prefix, Revision, SqliteOptions, SqliteStore, Store, Txn};
 
 /// Kills it after each of these numbers of acknowledgements, on the same database one after the other.
@@ -30,31 +33,14 @@ async fn a_killed_process_loses_no_acknowledged_write() {
     let path = folder.path().join("doorward.db");
     let mut acknowledged = BTreeSet::new();
     for (round, acknowledgements) in KILLS.into_iter().enumerate() {
-        acknowledged.extend(write_and_kill(&path, round, acknowledgements));
+        acknowledged.extend(write_and_kill(
+            "a_killed_process_loses_no_acknowledged_write",
+            &[("DOORWARD_TEST_DATABASE", path.as_os_str()), ("DOORWARD_TEST_ROUND", OsStr::new(&round.to_string()))],
+            acknowledgements,
+        ));
         check(&path, &acknowledged).await;
     }
     assert!(acknowledged.len() >= KILLS.iter().sum());
-}
-
-/// The names that the process acknowledged before it was killed. All of them count, also those that it managed to
-/// write into the pipe after the last one that was waited for.
-fn write_and_kill(path: &Path, round: usize, acknowledgements: usize) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_killed_process_loses_no_acknowledged_write", "--nocapture"])
-        .env("DOORWARD_TEST_DATABASE", path)
-        .env("DOORWARD_TEST_ROUND", round.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    // A line that was cut short by the kill has no full stop.
-    let name = |line: String| Some(line.split_once("ACK ")?.1.strip_suffix('.')?.to_owned());
-    let mut names: Vec<String> = lines.by_ref().filter_map(name).take(acknowledgements).collect();
-    assert_eq!(names.len(), acknowledgements, "the writer ended by itself");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    names.extend(lines.filter_map(name));
-    names
 }
 
 async fn check(path: &Path, acknowledged: &BTreeSet<String>) {
