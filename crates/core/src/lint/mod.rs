@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::aws_auth::edit::Data;
-use crate::aws_auth::{Authenticator, AwsAuth, Place, RowStatus, Section, parse_as};
+use crate::aws_auth::{Authenticator, AwsAuth, Place, Section, parse_as};
 use crate::partition::Partition;
 use crate::principal::PrincipalArn;
 
@@ -178,7 +178,7 @@ impl<'a> Live<'a> {
         let reports = aws_auth.rows();
         let rows: Vec<LiveRow<'a>> = reports
             .iter()
-            .filter(|row| matches!(row.status, RowStatus::Live | RowStatus::Hazardous | RowStatus::Ambiguous))
+            .filter(|row| row.status.counts())
             .filter_map(|row| {
                 let mapping = row.mapping?;
                 let principal = crate::aws_auth::NeverMatches::somebody(&mapping.arn)?;

@@ -2,7 +2,7 @@
 
 use super::{At, Code, Diagnostic, Findings};
 use crate::arn::printable;
-use crate::aws_auth::{AwsAuth, IdentityMapping, NeverMatches, Place, Problem, ProblemKind, RowStatus, Section};
+use crate::aws_auth::{AwsAuth, IdentityMapping, NeverMatches, Place, Problem, ProblemKind, Section};
 
 /// Tells the problems.
 pub(super) fn check(aws_auth: &AwsAuth, found: &mut Findings) {
@@ -15,13 +15,6 @@ pub(super) fn check(aws_auth: &AwsAuth, found: &mut Findings) {
                 name_the_role(diagnostic, never);
             }
         }
-    }
-    // Doorward's own reading keeps rows that nobody can match without a word.
-    for row in aws_auth.rows().iter().filter(|row| matches!(row.status, RowStatus::Live | RowStatus::Shadowed)) {
-        let Some(never) = row.mapping.and_then(|mapping| NeverMatches::of(&mapping.arn)) else { continue };
-        let place = row.mapping.and_then(|mapping| mapping.places.arn).unwrap_or(row.place);
-        let diagnostic = found.add(code_of(&never), At::row(row.section, row.index, place), never.to_string());
-        name_the_role(diagnostic, &never);
     }
 }
 
