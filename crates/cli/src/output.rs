@@ -63,12 +63,20 @@ pub(crate) enum ListFormat {
 /// # Errors
 /// If standard output cannot be written.
 pub(crate) fn print<T: Serialize>(format: Format, answer: &T, table: impl FnOnce(&T) -> Table) -> Result<(), CliError> {
-    let text = match format {
-        Format::Table => table(answer).to_string(),
-        Format::Json => serde_json::to_string_pretty(answer).map_err(io::Error::other)? + "\n",
-        Format::Yaml => serde_saphyr::to_string(answer).map_err(io::Error::other)?,
-    };
-    print_text(&text)
+    match format {
+        Format::Table => print_text(&table(answer).to_string()),
+        Format::Json => print_json(answer),
+        Format::Yaml => print_text(&serde_saphyr::to_string(answer).map_err(io::Error::other)?),
+    }
+}
+
+/// Written as it is made: an answer may have many times the size of what it is about.
+fn print_json<T: Serialize>(answer: &T) -> Result<(), CliError> {
+    let mut out = io::BufWriter::with_capacity(64 * 1024, anstream::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, answer).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(())
 }
 
 /// Prints text as it is.

@@ -2,27 +2,42 @@
 //! Version 2.1.0".
 
 use doorward_core::lint::Code;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::finding::Finding;
 
+/// A log. Each result is made while it is written: a hundred thousand at once would take a gigabyte.
+#[derive(Serialize)]
+pub(super) struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    runs: [Run<'a>; 1],
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    column_kind: &'static str,
+    #[serde(serialize_with = "results")]
+    results: &'a [Finding],
+    tool: Value,
+}
+
 /// The log of one run.
-pub(super) fn log(findings: &[Finding]) -> Value {
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {
-                "driver": {
-                    "name": "doorward",
-                    "semanticVersion": env!("CARGO_PKG_VERSION"),
-                    "rules": Code::ALL.iter().map(|code| rule(*code)).collect::<Vec<_>>(),
-                },
-            },
-            "columnKind": "unicodeCodePoints",
-            "results": findings.iter().map(result).collect::<Vec<_>>(),
-        }],
-    })
+pub(super) fn log(findings: &[Finding]) -> Log<'_> {
+    let rules: Vec<Value> = Code::ALL.iter().map(|code| rule(*code)).collect();
+    let driver = json!({"name": "doorward", "semanticVersion": env!("CARGO_PKG_VERSION"), "rules": rules});
+    Log {
+        schema: "https://json.schemastore.org/sarif-2.1.0.json",
+        runs: [Run { column_kind: "unicodeCodePoints", results: findings, tool: json!({"driver": driver}) }],
+        version: "2.1.0",
+    }
+}
+
+fn results<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.iter().map(result))
 }
 
 fn rule(code: Code) -> Value {
