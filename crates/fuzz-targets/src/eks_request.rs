@@ -54,7 +54,7 @@ fn check(answer: &Value, changes: &[Change], method: &Method) -> Outcome {
     for change in changes {
         check_stored(change);
     }
-    let after = changes.iter().fold(WORLD.view.clone(), |view, change| view.after(change));
+    let after = WORLD.view.after(changes);
     for change in changes {
         match change {
             Change::PutEntry(cluster, entry) => {

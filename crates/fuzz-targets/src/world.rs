@@ -66,11 +66,11 @@ impl World {
         let account = ACCOUNT.parse().unwrap();
         let mut view = View::default();
         let (change, _) = view.directory.create_account(account, Partition::Aws, now()).unwrap();
-        view = view.after(&Change::Directory(change));
+        view.apply(&Change::Directory(change));
         let mut random = counting(0);
         let new = NewUser { account, path: "/", name: "alice", tags: &[], is_administrator: true };
         let (change, user) = view.directory.create_user(&new, now(), &mut random).unwrap();
-        view = view.after(&Change::Directory(change));
+        view.apply(&Change::Directory(change));
         let key = AccessKey {
             id: KEY_ID.to_owned(),
             account,
@@ -79,7 +79,7 @@ impl World {
             status: KeyStatus::Active,
             created: now(),
         };
-        view = view.after(&Change::Directory(DirectoryChange::Put(Object::AccessKey(Arc::new(key)))));
+        view.apply(&Change::Directory(DirectoryChange::Put(Object::AccessKey(Arc::new(key)))));
         for (path, name) in [("/", "dev"), ("/team/", "ops"), ("/", "node")] {
             let trust = format!(
                 r#"{{"Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{ACCOUNT}"}},"Action":"sts:AssumeRole"}}]}}"#
@@ -87,9 +87,9 @@ impl World {
             let (description, max_session_duration) = ("", None);
             let new = NewRole { account, path, name, trust: &trust, description, max_session_duration, tags: &[] };
             let (change, _) = view.directory.create_role(&new, now(), &mut random).unwrap();
-            view = view.after(&Change::Directory(change));
+            view.apply(&Change::Directory(change));
         }
-        view = view.after(&Change::PutCluster(Box::new(record(user.arn.clone(), user.id.clone()))));
+        view.apply(&Change::PutCluster(Box::new(record(user.arn.clone(), user.id.clone()))));
         let name = cluster();
         for (arn, policy, namespaces) in [
             (user.arn.as_str(), "AmazonEKSViewPolicy", &[][..]),
@@ -103,7 +103,7 @@ impl World {
             let entry = AccessEntry::new(request, id, format!("id-of-{policy}"), now()).unwrap();
             let policy = AccessPolicyArn::new(Partition::Aws, policy);
             let (entry, _) = entry.associated(&policy, scope, Catalogue::built_in(), Partition::Aws, now()).unwrap();
-            view = view.after(&Change::PutEntry(name.clone(), Box::new(entry)));
+            view.apply(&Change::PutEntry(name.clone(), Box::new(entry)));
         }
         let row = "- {rolearn: 'arn:aws:iam::123456789012:role/ops', username: ops, groups: [g]}";
         let aws_auth = aws_auth::parse(&BTreeMap::from([("mapRoles".to_owned(), row.to_owned())]));
