@@ -21,6 +21,10 @@ const FREE: usize = 32 * 1024;
 /// What all bodies of an address hold together beyond that, in bytes.
 const HELD: usize = 64 * 1024 * 1024;
 
+/// What is still read of a body that was refused, in bytes. A client that is still sending reads no answer, and to close
+/// the connection under it makes it report a broken pipe instead of what was wrong.
+const DISCARDED: usize = 16 * 1024 * 1024;
+
 /// Reads the bodies of one address.
 #[derive(Clone, Debug)]
 pub struct BodyReader {
@@ -61,20 +65,24 @@ impl BodyReader {
     ///
     /// # Errors
     /// [`BodyError`].
-    pub async fn read<B>(&self, body: B) -> Result<HeldBody, BodyError>
+    pub async fn read<B>(&self, mut body: B) -> Result<HeldBody, BodyError>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        tokio::time::timeout(TIMEOUT, self.collect(body)).await.unwrap_or(Err(BodyError::Late))
+        let read = tokio::time::timeout(TIMEOUT, self.collect(&mut body)).await.unwrap_or(Err(BodyError::Late));
+        if matches!(read, Err(BodyError::TooLong | BodyError::Busy)) && announced(&body) <= DISCARDED {
+            // However it ends, the answer is the same.
+            let _ = tokio::time::timeout(TIMEOUT, discard(&mut body)).await;
+        }
+        read
     }
 
-    async fn collect<B>(&self, mut body: B) -> Result<HeldBody, BodyError>
+    async fn collect<B>(&self, body: &mut B) -> Result<HeldBody, BodyError>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        // What says that it is too long need not be read.
-        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if announced > self.max {
+        // What says that it is too long need not be kept.
+        if announced(body) > self.max {
             return Err(BodyError::TooLong);
         }
         let (mut bytes, mut share) = (BytesMut::new(), None);
@@ -106,6 +114,23 @@ impl BodyReader {
     }
 }
 
+/// How much of a body is still to come at least, in bytes.
+fn announced(body: &impl Body) -> usize {
+    usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX)
+}
+
+/// Reads a body without keeping it.
+async fn discard<B>(body: &mut B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut left = DISCARDED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(less) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+        left = less;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -131,6 +156,21 @@ mod tests {
         assert_eq!(reader.read(chunks(&[MAX / 2, MAX / 2, 1])).await.unwrap_err(), BodyError::TooLong);
         let announced = Full::new(Bytes::from(vec![0; MAX + 1]));
         assert_eq!(reader.read(announced).await.unwrap_err(), BodyError::TooLong);
+    }
+
+    #[tokio::test]
+    async fn who_still_sends_what_is_refused_is_heard_out_but_not_for_ever() {
+        let left_of = async |chunk: usize, count: usize| {
+            let mut body = chunks(&vec![chunk; count]);
+            assert_eq!(BodyReader::new(MAX).read(&mut body).await.unwrap_err(), BodyError::TooLong);
+            body.collect().await.unwrap().to_bytes().len()
+        };
+        assert_eq!(left_of(MAX, 2).await, 0);
+        assert_eq!(left_of(MAX, 12).await, 0);
+        assert!(left_of(MAX, 40).await > 20 * MAX);
+        let mut announced = Full::new(Bytes::from(vec![0; 2 * MAX]));
+        assert_eq!(BodyReader::new(MAX).read(&mut announced).await.unwrap_err(), BodyError::TooLong);
+        assert!(announced.is_end_stream());
     }
 
     #[tokio::test(start_paused = true)]
