@@ -19,4 +19,4 @@ export BENCH_DOORWARD=$target/release/doorward BENCH_LAB=$target/bench/lab
 mkdir -p "$(dirname "$BENCH_OUT")"
 # What it starts ends with it, however it ends: the kernel sees to that (setpriv --pdeathsig), and this to the lab.
 trap '"$BENCH_DOORWARD" lab down --dir "$BENCH_LAB" >/dev/null' EXIT
-timeout --kill-after=10 "${BENCH_LIMIT:-900}" "$target/release/doorward-bench"
+timeout --kill-after=10 "${BENCH_LIMIT:-1500}" "$target/release/doorward-bench"

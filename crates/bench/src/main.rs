@@ -38,23 +38,27 @@ fn main() -> anyhow::Result<()> {
 async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut report = Report::create(&settings.out, settings.loaded())?;
     let folder = tempfile::Builder::new().prefix("doorward-bench.").tempdir_in(&settings.scratch)?;
+    // A part that fails costs its own rows and no others.
     if settings.wants("core") {
         say("core: resolve and authorize");
-        core_rows::measure(settings, &mut report)?;
+        let measured = core_rows::measure(settings, &mut report);
+        report.keep("core", measured);
     }
     if settings.wants("server") {
         say("an empty server: start, memory");
-        server_rows::empty(settings, &folder.path().join("empty"), &mut report).await?;
+        let measured = server_rows::empty(settings, &folder.path().join("empty"), &mut report).await;
+        report.keep("an empty server", measured);
     }
     if ["server", "webhook", "aws", "write", "cli"].iter().any(|part| settings.wants(part)) {
-        with_servers(settings, folder.path(), &mut report).await?;
+        let measured = with_servers(settings, folder.path(), &mut report).await;
+        report.keep("servers with entries", measured);
     }
     if settings.wants("revocation") {
         say("what is taken away, on a kube-apiserver");
-        revocation_rows::measure(settings, &mut report).await?;
+        let measured = revocation_rows::measure(settings, &mut report).await;
+        report.keep("revocation", measured);
     }
-    report.print()?;
-    Ok(())
+    report.print()
 }
 
 /// What is measured of servers with entries.
@@ -64,23 +68,28 @@ async fn with_servers(settings: &Settings, folder: &Path, report: &mut Report) -
     say(&format!("a server with {} entries", settings.entries));
     let large = Place::start(settings, &folder.join("large"), settings.entries).await.context("the large server")?;
     if settings.wants("server") {
-        server_rows::large(&small, &large, report)?;
+        let measured = server_rows::large(&small, &large, report);
+        report.keep("start and memory of a large server", measured);
     }
     if settings.wants("webhook") {
         say("webhooks, beside nginx");
-        webhook_rows::measure(settings, &folder.join("nginx"), &small, &large, report).await?;
+        let measured = webhook_rows::measure(settings, &folder.join("nginx"), &small, &large, report).await;
+        report.keep("webhooks", measured);
     }
     if settings.wants("aws") {
         say("tokens that AWS proves");
-        aws_rows::measure(settings, folder, &small, report).await?;
+        let measured = aws_rows::measure(settings, folder, &small, report).await;
+        report.keep("tokens that AWS proves", measured);
     }
     if settings.wants("write") {
         say("writes and lists, beside fsync");
-        write_rows::measure(settings, folder, &small, &large, report).await?;
+        let measured = write_rows::measure(settings, folder, &small, &large, report).await;
+        report.keep("writes and lists", measured);
     }
     if settings.wants("cli") {
         say("doorward token, beside aws eks get-token");
-        token_rows::measure(settings, &small, report)?;
+        let measured = token_rows::measure(settings, &small, report);
+        report.keep("doorward token", measured);
     }
     Ok(())
 }

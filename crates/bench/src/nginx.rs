@@ -42,7 +42,7 @@ impl Nginx {
         std::fs::write(&config, content(folder, address, bodies)?)?;
         let args = ["-c".as_ref(), config.as_os_str(), "-p".as_ref(), folder.as_os_str()];
         let log = folder.join("nginx.log");
-        let mut process = Process::start(&settings.nginx, args, settings.server_core, &log)?;
+        let mut process = Process::start(&settings.nginx, args, &[settings.server_core], &log)?;
         process
             .wait_until(|| std::net::TcpStream::connect(address).is_ok())
             .with_context(|| format!("see `{}`", log.display()))?;

@@ -54,8 +54,8 @@ pub(crate) struct Place {
     pub(crate) tls: Arc<ClientConfig>,
     /// Entries that were there before it started.
     pub(crate) entries: usize,
-    /// From the start to `/readyz`.
-    pub(crate) start: Duration,
+    /// From each start to `/readyz`, with both cores.
+    pub(crate) starts: Vec<Duration>,
     /// Resident memory once it was ready.
     pub(crate) resident: u64,
     /// Sessions of the role that has an entry.
@@ -84,6 +84,14 @@ pub(crate) struct Served {
 /// # Errors
 /// If it does not start.
 pub(crate) fn serve(settings: &Settings, data: &Path, flags: &[String]) -> anyhow::Result<Served> {
+    serve_on(&[settings.server_core], settings, data, flags)
+}
+
+/// The same on other cores.
+///
+/// # Errors
+/// If it does not start.
+pub(crate) fn serve_on(cores: &[usize], settings: &Settings, data: &Path, flags: &[String]) -> anyhow::Result<Served> {
     let (api, webhook, ops) = (free_port()?, free_port()?, free_port()?);
     let mut args = vec![
         "serve".to_owned(),
@@ -95,7 +103,7 @@ pub(crate) fn serve(settings: &Settings, data: &Path, flags: &[String]) -> anyho
     ];
     args.extend_from_slice(flags);
     let log = data.with_extension("log");
-    let mut process = Process::start(&settings.doorward, args, settings.server_core, &log)?;
+    let mut process = Process::start(&settings.doorward, args, cores, &log)?;
     let is_ready = || get(ops, "/readyz").is_ok_and(|text| text.starts_with("HTTP/1.1 200"));
     let took = process.wait_until(is_ready).with_context(|| format!("see `{}`", log.display()))?;
     Ok(Served { process, api, webhook, ops, took })
@@ -134,13 +142,20 @@ impl Place {
         register(&Api::of_data_dir(served.api, data)?).await?;
         served.process.stop()?;
         fill(data, entries).await.context("cannot fill the store")?;
-        let Served { process: server, api, webhook, ops, took: start } = serve(settings, data, &[])?;
+        // With the whole machine, and then, for everything else, on its core.
+        let mut starts = Vec::new();
+        for _ in 0..settings.rounds {
+            let served = serve_on(&[settings.server_core, settings.load_core], settings, data, &[])?;
+            starts.push(served.took);
+            served.process.stop()?;
+        }
+        let Served { process: server, api, webhook, ops, .. } = serve(settings, data, &[])?;
         let resident = server.resident()?;
         let api = Api::of_data_dir(api, data)?;
         let (sessions, role_id) = caller(&api).await?;
         let pki = Pki::open(data, Timestamp::now())?;
         let tls = client_config(&pki, &CLUSTER.parse()?)?;
-        Ok(Self { server, webhook, api, ops, tls, entries, start, resident, sessions, role_id })
+        Ok(Self { server, webhook, api, ops, tls, entries, starts, resident, sessions, role_id })
     }
 
     /// How many calls of its API went well, by its own count.
@@ -259,7 +274,7 @@ async fn fill(data: &Path, entries: usize) -> anyhow::Result<()> {
     let cluster: &ClusterName = &CLUSTER.parse()?;
     let make = |number: usize| match number.checked_sub(USERS) {
         None => user(number),
-        Some(number) => Ok(Change::PutEntry(cluster.clone(), Box::new(entry(number)?))),
+        Some(number) => Ok(Change::PutEntry(cluster.clone(), Arc::new(entry(number)?))),
     };
     let (store, total) = (&store, USERS + entries);
     // Many at once, because the store commits whatever waits as one.

@@ -14,16 +14,17 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program on one core. Its words go to a file. Should this process be killed, the kernel ends it too.
+    /// Starts a program on some cores. Its words go to a file. Should this process be killed, the kernel ends it too.
     pub(crate) fn start(
         program: &Path,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
-        core: usize,
+        cores: &[usize],
         log: &Path,
     ) -> anyhow::Result<Self> {
+        let cores = cores.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let log = File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "taskset", "--cpu-list", &core.to_string()])
+            .args(["--pdeathsig", "KILL", "taskset", "--cpu-list", &cores])
             .arg(program)
             .args(args)
             .stdin(Stdio::null())

@@ -11,6 +11,7 @@ use serde_json::json;
 pub(crate) struct Report {
     raw: File,
     rows: Vec<[String; 5]>,
+    failed: usize,
     loaded: String,
 }
 
@@ -63,7 +64,7 @@ impl Report {
     /// If it cannot be made.
     pub(crate) fn create(path: &Path, loaded: String) -> anyhow::Result<Self> {
         let raw = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Self { raw, rows: Vec::new(), loaded })
+        Ok(Self { raw, rows: Vec::new(), failed: 0, loaded })
     }
 
     /// Keeps one measurement of one round.
@@ -102,10 +103,19 @@ impl Report {
         ]);
     }
 
+    /// Takes a part that failed into the table, so that the others are not lost.
+    pub(crate) fn keep(&mut self, part: &str, measured: anyhow::Result<()>) {
+        if let Err(error) = measured {
+            self.failed += 1;
+            let row = [part, "", "failed", "", &format!("{error:#}")];
+            self.rows.push(row.map(str::to_owned));
+        }
+    }
+
     /// Prints the table.
     ///
     /// # Errors
-    /// If standard output is closed.
+    /// If standard output is closed, or a part failed.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::NOTHING);
@@ -115,7 +125,9 @@ impl Report {
         for line in table.lines() {
             writeln!(out, "{}", line.trim_end())?;
         }
-        Ok(writeln!(out, "\nload average when it began: {}", self.loaded)?)
+        writeln!(out, "\nload average when it began: {}", self.loaded)?;
+        anyhow::ensure!(self.failed == 0, "{} of the parts failed: see the table", self.failed);
+        Ok(())
     }
 }
 

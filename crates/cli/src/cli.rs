@@ -7,8 +7,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use crate::error::{CliError, exit};
 use crate::talk::Talk;
 use crate::{
-    cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, migrate, questions, serve, status,
-    store, token, world,
+    cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, migrate, questions, replicas, serve,
+    status, store, token, world,
 };
 
 const EXAMPLES: &str = "\
@@ -63,13 +63,14 @@ enum Verb {
     WhoCan(Box<questions::WhoCanArgs>),
     /// Why may this principal do that, or why not: every step to the decision.
     Why(Box<questions::WhyArgs>),
-    /// Go from aws-auth to access entries.
-    #[command(hide = true)]
+    /// Go from aws-auth to access entries, with a proof that nobody gains or loses access.
     Migrate(migrate::MigrateArgs),
     /// Keep everything that decides access on a cluster as one file.
     World(world::WorldVerbArgs),
     /// Show the server's clusters, and what is wrong with them.
     Status(status::StatusArgs),
+    /// List the servers of a common store, or wait until all of them decide by what was written.
+    Replicas(replicas::ReplicasArgs),
     /// Take everything out of the server's store, put it in, or move it to another.
     Store(store::StoreVerbArgs),
     /// Print a token for a cluster, as `aws eks get-token` does.
@@ -126,6 +127,7 @@ fn run_verb(verb: Verb, talk: Talk) -> Result<ExitCode, CliError> {
             Verb::Migrate(args) => migrate::run(args, talk).await,
             Verb::World(args) => world::run(args, talk).await,
             Verb::Status(args) => status::run(args, talk).await,
+            Verb::Replicas(args) => replicas::run(args, talk).await,
             Verb::Store(args) => store::run(args, talk).await,
             Verb::Token(args) => token::run(args).await,
             Verb::Kubeconfig(args) => kubeconfig::run(args, talk).await,

@@ -20,6 +20,7 @@ use crate::doorward_api::{DoorwardApi, aws_client};
 use crate::error::CliError;
 use crate::kubernetes;
 use crate::output::{OutputArgs, print};
+use crate::replicas::WaitArgs;
 use crate::table::Table;
 use crate::talk::Talk;
 
@@ -57,6 +58,8 @@ enum ClusterVerb {
         #[arg(short, long)]
         yes: bool,
         #[command(flatten)]
+        wait: WaitArgs,
+        #[command(flatten)]
         aws: AwsArgs,
     },
 }
@@ -80,6 +83,8 @@ struct RegisterArgs {
     /// Do not make the caller the cluster's administrator.
     #[arg(long)]
     no_bootstrap_admin: bool,
+    #[command(flatten)]
+    wait: WaitArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -107,7 +112,12 @@ pub(crate) async fn run(args: ClusterArgs, talk: Talk) -> Result<ExitCode, CliEr
             print(output.output, &clusters, |clusters| table(clusters))?;
             Ok(ExitCode::SUCCESS)
         }
-        ClusterVerb::Remove { name, yes, aws } => remove(&name, yes, &aws_client(&aws)?, talk).await,
+        ClusterVerb::Remove { name, yes, wait, aws } => {
+            let client = aws_client(&aws)?;
+            remove(&name, yes, &client, talk).await?;
+            wait.wait(&client, talk).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -128,6 +138,7 @@ async fn register(args: &RegisterArgs, talk: Talk) -> Result<ExitCode, CliError>
         region: args.aws.region.clone(),
     };
     let cluster = DoorwardApi(&client).register_cluster(args.name.as_str(), &registration).await?;
+    args.wait.wait(&client, talk).await?;
     print(args.output.output, &cluster, |cluster| table(std::slice::from_ref(cluster)))?;
     talk.note(format_args!("next: aws eks update-kubeconfig --name {}", args.name));
     Ok(ExitCode::SUCCESS)
@@ -140,7 +151,7 @@ fn no_certificates(path: &Path) -> CliError {
     ))
 }
 
-async fn remove(name: &ClusterName, yes: bool, client: &AwsClient, talk: Talk) -> Result<ExitCode, CliError> {
+async fn remove(name: &ClusterName, yes: bool, client: &AwsClient, talk: Talk) -> Result<(), CliError> {
     if !yes && !confirmed(name) {
         return Err(CliError::Usage(format!(
             "`{name}` was not removed: its access entries would be deleted; give `--yes` to do it"
@@ -150,7 +161,7 @@ async fn remove(name: &ClusterName, yes: bool, client: &AwsClient, talk: Talk) -
     talk.note(format_args!(
         "removed `{name}`; its kube-apiserver still asks this server until its flags are taken out"
     ));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Asks, where there is somebody to ask.

@@ -9,6 +9,7 @@ use crate::aws::AwsArgs;
 use crate::doorward_api::{DoorwardApi, Instance, aws_client};
 use crate::error::CliError;
 use crate::output::{OutputArgs, print, print_line};
+use crate::replicas::WaitArgs;
 use crate::table::Table;
 use crate::talk::Talk;
 
@@ -40,6 +41,8 @@ enum DirectoryVerb {
         #[arg(long, value_name = "NAME")]
         private_dns_name: String,
         #[command(flatten)]
+        wait: WaitArgs,
+        #[command(flatten)]
         aws: AwsArgs,
     },
     /// List the instances.
@@ -55,6 +58,8 @@ enum DirectoryVerb {
         #[arg(long, value_name = "ID")]
         instance_id: String,
         #[command(flatten)]
+        wait: WaitArgs,
+        #[command(flatten)]
         aws: AwsArgs,
     },
 }
@@ -65,9 +70,10 @@ enum DirectoryVerb {
 /// If the server cannot be reached, or refuses.
 pub(crate) async fn run(args: DirectoryArgs, talk: Talk) -> Result<ExitCode, CliError> {
     match args.verb {
-        DirectoryVerb::AddInstance { instance_id, role, private_dns_name, aws } => {
+        DirectoryVerb::AddInstance { instance_id, role, private_dns_name, wait, aws } => {
             let client = aws_client(&aws)?;
             DoorwardApi(&client).put_instance(&instance_id, &role, &private_dns_name).await?;
+            wait.wait(&client, talk).await?;
             print_line(&instance_id)?;
             talk.note(format_args!("sessions of `{role}` named `{instance_id}` are the node `{private_dns_name}` now"));
         }
@@ -75,9 +81,10 @@ pub(crate) async fn run(args: DirectoryArgs, talk: Talk) -> Result<ExitCode, Cli
             let client = aws_client(&aws)?;
             print(output.output, &DoorwardApi(&client).instances().await?, |instances| table(instances))?;
         }
-        DirectoryVerb::RemoveInstance { instance_id, aws } => {
+        DirectoryVerb::RemoveInstance { instance_id, wait, aws } => {
             let client = aws_client(&aws)?;
             DoorwardApi(&client).delete_instance(&instance_id).await?;
+            wait.wait(&client, talk).await?;
             talk.note(format_args!("removed the instance `{instance_id}`"));
         }
     }

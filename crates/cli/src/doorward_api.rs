@@ -163,6 +163,14 @@ impl DoorwardApi<'_> {
         self.call("GetStatus", Method::GET, "/doorward/v1/status", None).await
     }
 
+    /// The servers of the store, and up to where each knows it.
+    ///
+    /// # Errors
+    /// If the server refuses or cannot reach its store, among others.
+    pub(crate) async fn replicas(&self) -> Result<Value, AwsError> {
+        self.call("ListReplicas", Method::GET, "/doorward/v1/replicas", None).await
+    }
+
     /// The server's state, if it is a Doorward server that the settings name and not AWS: only Doorward serves its own
     /// status, or refuses it by the permission that is missing; what is refused is `null`.
     pub(crate) async fn status_if_there(&self) -> Option<Value> {

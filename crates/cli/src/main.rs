@@ -18,6 +18,7 @@ mod mapping;
 mod migrate;
 mod output;
 mod questions;
+mod replicas;
 mod serve;
 mod status;
 mod store;

@@ -11,6 +11,7 @@
 mod common;
 
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -55,6 +56,18 @@ impl Replica {
 
     fn call(&self, service: &str, method: &str, path: &str, body: &str) -> String {
         signed_call(&self.server, &self.data(), service, (method, path), body)
+    }
+
+    /// `doorward replicas`, asked of this server.
+    fn replicas(&self, args: &[&str]) -> Command {
+        let mut command = self.place.doorward(&["replicas"]);
+        command
+            .args(args)
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.data().join("aws/credentials"))
+            .env("AWS_CONFIG_FILE", self.data().join("aws/config"))
+            .env("AWS_PROFILE", "doorward")
+            .env("AWS_ENDPOINT_URL", format!("http://{}", self.server.api));
+        command
     }
 
     fn create_entry(&self, principal: &str) {
@@ -135,6 +148,50 @@ fn what_one_server_stores_the_other_decides_by_and_goes_on_when_the_first_dies()
         .env("AWS_REGION", "us-west-2");
     let answer: Value = serde_json::from_str(&Answer::of(&mut command).ok()).unwrap();
     assert!(second.lets_in(answer.pointer("/status/token").unwrap().as_str().unwrap()));
+}
+
+/// Ended when dropped, also if a test fails meanwhile.
+struct Waiting(Child);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn who_waits_for_all_servers_returns_when_each_decides_by_the_write_and_no_sooner() {
+    let cluster = EtcdCluster::start(3);
+    let first = Replica::start(&cluster);
+    let mut second = Replica::start(&cluster);
+    first.call("doorward", "PUT", "/doorward/v1/clusters/demo", &registration());
+    let token = second.token();
+    let listed = || serde_json::from_str::<Value>(&Answer::of(&mut first.replicas(&["-o", "json"])).ok()).unwrap();
+    until("both are there", || listed()["replicas"].as_array().unwrap().len() == 2);
+
+    for _ in 0..20 {
+        first.create_entry(ADMINISTRATOR);
+        Answer::of(&mut first.replicas(&["--wait"])).ok();
+        assert!(second.lets_in(&token));
+        first.delete_entry(ADMINISTRATOR);
+        Answer::of(&mut first.replicas(&["--wait"])).ok();
+        assert!(!second.lets_in(&token));
+    }
+
+    second.server.signal("STOP");
+    first.create_entry(ADMINISTRATOR);
+    let mut waiting = Waiting(first.replicas(&["--wait"]).stdout(Stdio::null()).spawn().unwrap());
+    // Whoever does not wait has long returned after this.
+    assert_eq!(listed()["replicas"].as_array().unwrap().len(), 2);
+    assert!(waiting.0.try_wait().unwrap().is_none());
+    second.server.signal("CONT");
+    assert!(waiting.0.wait().unwrap().success());
+    assert!(second.lets_in(&token));
+    // Who stops says so, and is not waited for.
+    assert_eq!(second.server.stop(), Some(0));
+    until("only the first is there", || listed()["replicas"].as_array().unwrap().len() == 1);
+    Answer::of(&mut first.replicas(&["--wait"])).ok();
 }
 
 #[test]

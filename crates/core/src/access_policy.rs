@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::arn::Arn;
 use crate::partition::Partition;
 use crate::rbac::{Asked, PolicyRule, RuleTable};
+use crate::text_form::text_form;
 
 const DATA: &str = include_str!("../data/access-policies.yaml");
 
@@ -120,8 +122,7 @@ impl Catalogue {
 
 /// The ARN of an access policy: `arn:P:eks::aws:cluster-access-policy/NAME`. Whether such a policy exists is for the
 /// [`Catalogue`] to say.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone)]
 pub struct AccessPolicyArn(Name);
 
 /// Millions of associations name a few policies, so the ARNs of those that there are exist once.
@@ -248,13 +249,15 @@ impl fmt::Debug for AccessPolicyArn {
     }
 }
 
-impl TryFrom<String> for AccessPolicyArn {
-    type Error = AccessPolicyArnError;
+impl FromStr for AccessPolicyArn {
+    type Err = AccessPolicyArnError;
 
-    fn try_from(text: String) -> Result<Self, AccessPolicyArnError> {
-        Self::parse(&text)
+    fn from_str(text: &str) -> Result<Self, AccessPolicyArnError> {
+        Self::parse(text)
     }
 }
+
+text_form!(AccessPolicyArn);
 
 impl From<AccessPolicyArn> for String {
     fn from(arn: AccessPolicyArn) -> Self {

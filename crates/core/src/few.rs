@@ -21,10 +21,10 @@ impl<T> Few<T> {
 
 impl<T> FromIterator<T> for Few<T> {
     fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
-        let mut all: Vec<T> = all.into_iter().collect();
-        match all.pop() {
-            Some(one) if all.is_empty() => Self::One(one),
-            last => Self::Others(all.into_iter().chain(last).collect()),
+        let mut all = all.into_iter();
+        match (all.next(), all.next()) {
+            (Some(one), None) => Self::One(one),
+            (first, second) => Self::Others(first.into_iter().chain(second).chain(all).collect()),
         }
     }
 }

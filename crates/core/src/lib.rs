@@ -31,6 +31,7 @@ pub mod resolve;
 pub mod restore;
 mod short_text;
 pub mod suggestion;
+mod text_form;
 pub mod username;
 pub mod world;
 pub mod world_document;

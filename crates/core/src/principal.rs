@@ -6,12 +6,14 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::account_id::AccountId;
 use crate::arn::{Arn, ArnError, ArnProblem, printable};
 use crate::partition::Partition;
+use crate::text_form::text_form;
 
 /// What kind of principal an ARN names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,8 +31,7 @@ pub enum PrincipalKind {
 /// An ARN that names a principal in IAM, exactly as given (a path is kept).
 ///
 /// Order, equality and hash are those of the text.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone)]
 pub struct PrincipalArn {
     text: Box<str>,
     // A World holds one of these for each access entry, so what the text says is not kept a second time, and offsets
@@ -190,13 +191,15 @@ impl fmt::Debug for PrincipalArn {
     }
 }
 
-impl TryFrom<String> for PrincipalArn {
-    type Error = ArnError;
+impl FromStr for PrincipalArn {
+    type Err = ArnError;
 
-    fn try_from(text: String) -> Result<Self, ArnError> {
-        Self::parse(&text)
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        Self::parse(text)
     }
 }
+
+text_form!(PrincipalArn);
 
 impl From<PrincipalArn> for String {
     fn from(arn: PrincipalArn) -> Self {

@@ -8,18 +8,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use crate::arn::printable;
 use crate::principal::Principal;
+use crate::text_form::text_form;
 
 /// A username or group as it was written, with its placeholders found and known.
 ///
 /// Order, equality and hash are those of the text, whoever reads it.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone)]
 pub struct Template {
     text: Arc<str>,
     /// Whether it means what AWS's authenticator makes of it.
@@ -176,13 +175,15 @@ impl fmt::Debug for Template {
     }
 }
 
-impl TryFrom<String> for Template {
-    type Error = TemplateError;
+impl FromStr for Template {
+    type Err = TemplateError;
 
-    fn try_from(text: String) -> Result<Self, TemplateError> {
-        Self::parse(&text)
+    fn from_str(text: &str) -> Result<Self, TemplateError> {
+        Self::parse(text)
     }
 }
+
+text_form!(Template);
 
 impl From<Template> for String {
     fn from(template: Template) -> Self {

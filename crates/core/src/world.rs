@@ -184,7 +184,7 @@ impl World {
     #[must_use]
     pub fn with_entry(&self, entry: AccessEntry) -> Self {
         let mut world = self.clone();
-        world.put_entry(entry);
+        world.put_entry(Arc::new(entry));
         world
     }
 
@@ -197,9 +197,8 @@ impl World {
     }
 
     /// Adds or replaces an entry. Where this World shares nothing with another, nothing is copied for it.
-    pub fn put_entry(&mut self, entry: AccessEntry) {
+    pub fn put_entry(&mut self, entry: Arc<AccessEntry>) {
         self.remove_entry(&entry.principal_arn);
-        let entry = Arc::new(entry);
         match entry.principal_id() {
             Some(id) => self.by_id.insert(id, &entry),
             None => self.by_canonical_arn.insert(&entry.principal_arn.canonical_key(), &entry),

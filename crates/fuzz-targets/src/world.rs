@@ -103,7 +103,7 @@ impl World {
             let entry = AccessEntry::new(request, id, format!("id-of-{policy}"), now()).unwrap();
             let policy = AccessPolicyArn::new(Partition::Aws, policy);
             let (entry, _) = entry.associated(&policy, scope, Catalogue::built_in(), Partition::Aws, now()).unwrap();
-            view.apply(&Change::PutEntry(name.clone(), Box::new(entry)));
+            view.apply(&Change::PutEntry(name.clone(), Arc::new(entry)));
         }
         let row = "- {rolearn: 'arn:aws:iam::123456789012:role/ops', username: ops, groups: [g]}";
         let aws_auth = aws_auth::parse(&BTreeMap::from([("mapRoles".to_owned(), row.to_owned())]));

@@ -3,6 +3,8 @@
 //! Loading, writing and following the store all go through here, so that what was acknowledged, what is in memory and
 //! what the next start will read cannot differ.
 
+use std::sync::Arc;
+
 use doorward_core::access_entry::AccessEntry;
 use doorward_core::cluster_name::{ClusterName, ClusterNameError};
 use doorward_core::principal::PrincipalArn;
@@ -26,7 +28,7 @@ pub enum Change {
     /// A cluster that is no longer registered.
     DeleteCluster(ClusterName),
     /// An access entry.
-    PutEntry(ClusterName, Box<AccessEntry>),
+    PutEntry(ClusterName, Arc<AccessEntry>),
     /// An access entry that is gone, with its associations.
     DeleteEntry(ClusterName, PrincipalArn),
     /// A record of a cluster's update.
@@ -63,7 +65,7 @@ impl Change {
                 Document::from_json(doorward_identity::directory::SCHEMA, &stored).map(Some)
             }
             Self::PutCluster(record) => Document::encode(SCHEMA, record).map(Some),
-            Self::PutEntry(_, entry) => Document::encode(SCHEMA, entry).map(Some),
+            Self::PutEntry(_, entry) => Document::encode(SCHEMA, entry.as_ref()).map(Some),
             Self::PutUpdate(_, update) => Document::encode(SCHEMA, update).map(Some),
             Self::Directory(DirectoryChange::Delete(_))
             | Self::DeleteCluster(_)
@@ -92,7 +94,7 @@ impl Change {
         let read = |error: DocumentError| error.to_string();
         Ok(match part {
             Part::Record => Some(Self::PutCluster(Box::new(document.decode().map_err(read)?))),
-            Part::Entry(_) => Some(Self::PutEntry(cluster, Box::new(document.decode().map_err(read)?))),
+            Part::Entry(_) => Some(Self::PutEntry(cluster, Arc::new(document.decode().map_err(read)?))),
             Part::Update(_) => Some(Self::PutUpdate(cluster, document.decode().map_err(read)?)),
             Part::Other => None,
         })
@@ -125,7 +127,7 @@ impl Change {
                 object.to_redacted().ok().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
             }
             Self::PutCluster(record) => serde_json::to_value(record.without_secrets()).unwrap_or_default(),
-            Self::PutEntry(_, entry) => serde_json::to_value(entry).unwrap_or_default(),
+            Self::PutEntry(_, entry) => serde_json::to_value(entry.as_ref()).unwrap_or_default(),
             Self::PutUpdate(_, update) => serde_json::to_value(update).unwrap_or_default(),
             _ => Value::Null,
         }

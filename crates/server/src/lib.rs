@@ -23,6 +23,7 @@ pub mod own;
 mod per_client;
 mod permission;
 pub mod query;
+pub mod replica;
 pub mod secrets;
 mod serve;
 pub mod sts;

@@ -71,6 +71,7 @@ pub async fn run(
     let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits, unknown_principals(&config)).await?);
     ensure_account(&engine, &config).await?;
     let server = if store.is_shared() { Some(server_name(&config.data_dir)?) } else { None };
+    let name = server.clone().unwrap_or_default();
     let usage = Keeper::restore(&engine, server, Timestamp::now()).await;
     let sessions = Arc::new(session_key(&config.data_dir)?);
     let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
@@ -92,6 +93,7 @@ pub async fn run(
         bodies: BodyReader::new(webhook::MAX_BODY),
     });
     let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics });
+    let api_address = addresses.api.to_string();
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),
@@ -100,6 +102,7 @@ pub async fn run(
         serve(ops, None, ops_handler, stop.clone()),
         follow_all(Arc::clone(&engine), stop.clone()),
         engine.follow(stop.clone()),
+        engine.announce(&name, &api_address, stop.clone()),
         usage.run(&engine, stop),
     );
     store.close().await;

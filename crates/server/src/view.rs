@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
+use crate::replica::Replicas;
 use crate::update_record::UpdateRecord;
 use crate::usage::Usage;
 
@@ -54,6 +55,8 @@ pub struct View {
     pub directory_version: u64,
     /// The revision of the last write that is in here, as the store counts; none before the first.
     pub generation: Option<Revision>,
+    /// The servers of the store that are there; none where there can only be this one.
+    pub replicas: Arc<Replicas>,
     clusters: imbl::OrdMap<ClusterName, Arc<ClusterView>>,
 }
 
@@ -122,9 +125,7 @@ impl View {
                 self.clusters.remove(name);
             }
             Change::PutEntry(cluster, entry) => {
-                self.in_cluster(cluster, |view| {
-                    view.world.put_entry(entry.as_ref().clone());
-                });
+                self.in_cluster(cluster, |view| view.world.put_entry(Arc::clone(entry)));
             }
             Change::DeleteEntry(cluster, principal) => {
                 self.in_cluster(cluster, |view| {

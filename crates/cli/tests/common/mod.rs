@@ -142,10 +142,15 @@ impl Server {
         found.map_or(0, |value| value.trim().parse().unwrap())
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
     /// Tells it to stop, as a service manager does, and waits until it has.
     pub(crate) fn stop(&mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
         self.process.wait().unwrap().code()
     }
 }

@@ -1,15 +1,16 @@
 //! The access policies of an entry: nearly always one, and then without an allocation of its own.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::AssociatedAccessPolicy;
 use crate::few::Few;
 
 /// Associations by the policy's name, and therefore sorted by its ARN.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "BTreeMap<String, AssociatedAccessPolicy>", from = "BTreeMap<String, AssociatedAccessPolicy>")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPolicies(Few<AssociatedAccessPolicy>);
 
 impl AccessPolicies {
@@ -62,21 +63,41 @@ impl Default for AccessPolicies {
 /// Of two for the same policy the later counts.
 impl FromIterator<AssociatedAccessPolicy> for AccessPolicies {
     fn from_iter<I: IntoIterator<Item = AssociatedAccessPolicy>>(all: I) -> Self {
-        let named = all.into_iter().map(|one| (one.policy_arn.name().to_owned(), one));
-        named.collect::<BTreeMap<_, _>>().into()
-    }
-}
-
-/// How they are stored.
-impl From<BTreeMap<String, AssociatedAccessPolicy>> for AccessPolicies {
-    fn from(by_name: BTreeMap<String, AssociatedAccessPolicy>) -> Self {
+        let mut all = all.into_iter();
+        let Some(first) = all.next() else { return Self([].into_iter().collect()) };
+        let Some(second) = all.next() else { return Self(Few::One(first)) };
+        let all = [first, second].into_iter().chain(all);
+        let by_name: BTreeMap<_, _> = all.map(|one| (one.policy_arn.name().to_owned(), one)).collect();
         Self(by_name.into_values().collect())
     }
 }
 
-impl From<AccessPolicies> for BTreeMap<String, AssociatedAccessPolicy> {
-    fn from(policies: AccessPolicies) -> Self {
-        policies.iter().map(|one| (one.policy_arn.name().to_owned(), one.clone())).collect()
+/// Stored as an object with a member for each, by the policy's name.
+impl Serialize for AccessPolicies {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|one| (one.policy_arn.name(), one)))
+    }
+}
+
+impl<'de> Deserialize<'de> for AccessPolicies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ByName)
+    }
+}
+
+struct ByName;
+
+impl<'de> Visitor<'de> for ByName {
+    type Value = AccessPolicies;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("associations by the policy's name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<AccessPolicies, A::Error> {
+        // The name stands in the ARN as well.
+        let read = std::iter::from_fn(|| members.next_entry::<IgnoredAny, _>().transpose());
+        read.map(|member| member.map(|(_, one)| one)).collect()
     }
 }
 

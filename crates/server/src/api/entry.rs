@@ -127,6 +127,8 @@ impl Api {
                 routed.run(current, &call)
             };
             self.engine.write(event, plan).await?
+        } else if routed.asks_for_the_latest() {
+            routed.run(&*self.engine.caught_up().await?, &call)?.0
         } else {
             routed.run(&view, &call)?.0
         };
@@ -213,6 +215,11 @@ impl Routed {
             Self::Eks(route) => route.writes,
             Self::Own(route) => route.writes,
         }
+    }
+
+    /// Whether the answer must know every write that was acknowledged anywhere, and not by this server alone.
+    fn asks_for_the_latest(&self) -> bool {
+        matches!(self, Self::Own(route) if route.asks_for_the_latest())
     }
 
     fn permit(&self, view: &View, call: &Call<'_>) -> Result<(), ApiError> {

@@ -86,7 +86,7 @@ pub(super) fn put(cluster: &ClusterView, entry: AccessEntry) -> Result<Change, A
              {MAX_ENTRY}"
         )));
     }
-    Ok(Change::PutEntry(cluster.record.name.clone(), Box::new(entry)))
+    Ok(Change::PutEntry(cluster.record.name.clone(), Arc::new(entry)))
 }
 
 pub(super) fn delete(view: &View, cluster: &str, principal: &str) -> Outcome {

@@ -1,5 +1,7 @@
 //! AssociateAccessPolicy, DisassociateAccessPolicy, ListAssociatedAccessPolicies, ListAccessPolicies.
 
+use std::sync::Arc;
+
 use doorward_core::access_entry::AccessEntryError;
 use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
 use doorward_core::partition::Partition;
@@ -42,7 +44,7 @@ pub(super) fn disassociate(view: &View, cluster: &str, principal: &str, policy: 
     let policy_arn = AccessPolicyArn::parse(policy).map_err(AccessEntryError::from)?;
     let (cluster, entry) = find(view, cluster, principal)?;
     let entry = entry.disassociated(&policy_arn)?;
-    Ok((json!({}), vec![Change::PutEntry(cluster.record.name.clone(), Box::new(entry))]))
+    Ok((json!({}), vec![Change::PutEntry(cluster.record.name.clone(), Arc::new(entry))]))
 }
 
 pub(super) fn list_associated(view: &View, call: &Call<'_>, cluster: &str, principal: &str) -> Outcome {

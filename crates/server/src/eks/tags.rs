@@ -87,7 +87,7 @@ impl<'a> Resource<'a> {
             Self::Cluster(cluster) => Change::PutCluster(Box::new(ClusterRecord { tags, ..cluster.record.clone() })),
             Self::AccessEntry(cluster, entry) => {
                 let record = AccessEntryRecord { tags, modified_at: call.now, ..entry.record() };
-                Change::PutEntry(cluster.record.name.clone(), Box::new(record.into()))
+                Change::PutEntry(cluster.record.name.clone(), Arc::new(record.into()))
             }
         }
     }

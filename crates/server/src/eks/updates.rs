@@ -1,5 +1,7 @@
 //! UpdateClusterConfig (`accessConfig` only), DescribeUpdate, ListUpdates.
 
+use std::sync::Arc;
+
 use doorward_core::access_entry::AccessEntry;
 use doorward_core::authentication_mode::AuthenticationMode;
 use serde_json::json;
@@ -62,7 +64,7 @@ fn appearing_creator(
         return Ok(None);
     }
     let entry: AccessEntry = creator_entry(&cluster.record, call)?;
-    Ok(Some(Change::PutEntry(cluster.record.name.clone(), Box::new(entry))))
+    Ok(Some(Change::PutEntry(cluster.record.name.clone(), Arc::new(entry))))
 }
 
 fn oldest_update(cluster: &ClusterView) -> Option<String> {

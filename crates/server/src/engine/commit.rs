@@ -136,7 +136,7 @@ impl Shared {
     }
 
     /// Waits until what others wrote is known up to the write that was in the way.
-    async fn catch_up(&self, until: Option<Revision>) -> bool {
+    pub(super) async fn catch_up(&self, until: Option<Revision>) -> bool {
         let mut known = self.known.subscribe();
         let reached = known.wait_for(|known| *known >= until);
         matches!(tokio::time::timeout(CATCH_UP, reached).await, Ok(Ok(_)))
@@ -219,5 +219,5 @@ fn current_entry(
     principal: &doorward_core::principal::PrincipalArn,
 ) -> Option<Change> {
     let entry = view.cluster(cluster.as_str())?.world.entry(principal)?;
-    Some(Change::PutEntry(cluster.clone(), Box::new(entry.as_ref().clone())))
+    Some(Change::PutEntry(cluster.clone(), Arc::clone(entry)))
 }

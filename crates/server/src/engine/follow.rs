@@ -70,7 +70,10 @@ impl Shared {
     }
 
     fn take(&self, batch: &Batch) -> Result<(), ServerError> {
-        let Some(generation) = generation(batch) else { return Ok(()) };
+        let Some(generation) = generation(batch) else {
+            self.take_presence(batch);
+            return Ok(());
+        };
         let is_own =
             generation.is_some_and(|last| last.writer == self.writer && self.publish_own(last.batch, batch.revision));
         if is_own {

@@ -1,5 +1,7 @@
 //! The first View: everything that the store holds.
 
+use std::sync::Arc;
+
 use doorward_store::{Item, Key, Prefix, Revision, Store, StoreError};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 
@@ -7,6 +9,7 @@ use super::GENERATION;
 use super::follow::take_up;
 use crate::change::Change;
 use crate::error::{ServerError, WriteError};
+use crate::replica::{self, Replicas};
 use crate::view::View;
 
 /// Parts of the store that are read from JSON at the same time, beside the one thread that puts them together.
@@ -35,6 +38,7 @@ pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<(View, Rev
         }
     }
     if store.is_shared() {
+        view.replicas = Arc::new(replicas(store).await?);
         // Others may have written meanwhile: what is read may be of different moments. Every change since the first of
         // them says what a key is now, so that following them all leads to one moment again.
         let (latest, _) = self::generation(store).await?;
@@ -44,6 +48,13 @@ pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<(View, Rev
         }
     }
     Ok((view, from))
+}
+
+async fn replicas(store: &dyn Store) -> Result<Replicas, ServerError> {
+    let announced = store.list(&replica::prefix().map_err(WriteError::from)?).await?;
+    let mut replicas = Replicas::new();
+    announced.items.iter().for_each(|item| replica::announced(&mut replicas, item));
+    Ok(replicas)
 }
 
 fn decode(items: &[Item]) -> Result<Vec<Change>, ServerError> {

@@ -15,6 +15,7 @@ mod commit;
 mod desk;
 mod follow;
 mod load;
+mod presence;
 #[cfg(test)]
 mod tests;
 
@@ -179,14 +180,7 @@ impl Engine {
 
     /// Changes something of one cluster that is not stored, such as its aws-auth.
     pub fn observe(&self, cluster: &ClusterName, change: impl Fn(&mut ClusterView)) {
-        let mut desk = self.shared.desk();
-        let view = View::clone(&self.shared.view.load()).with_cluster(cluster, &change);
-        self.shared.view.store(Arc::new(view));
-        if desk.is_idle() {
-            desk.start_over(self.shared.view.load_full());
-        } else {
-            desk.observe(|draft| draft.with_cluster(cluster, &change));
-        }
+        self.shared.observe(|view| view.with_cluster(cluster, &change));
     }
 }
 
@@ -194,6 +188,17 @@ impl Shared {
     /// A plan that panicked has left the desk as it was.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes something that no plan changes, and puts it into the plans that are not stored yet.
+    fn observe(&self, change: impl Fn(View) -> View) {
+        let mut desk = self.desk();
+        self.view.store(Arc::new(change(View::clone(&self.view.load()))));
+        if desk.is_idle() {
+            desk.start_over(self.view.load_full());
+        } else {
+            desk.observe(change);
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Doorward's own API, for what EKS has no operation: registering clusters, instances for node names, how
-//! access is used, the server's state.
+//! access is used, the server's state, which servers there are.
 //!
 //! Signed like the others, for the service `doorward`.
 
 mod instances;
 mod register;
+mod replicas;
 mod status;
 mod usage;
 
@@ -27,6 +28,7 @@ enum Operation {
     ListInstances,
     GetUsage { cluster: String },
     GetStatus,
+    ListReplicas,
 }
 
 /// An operation, and what IAM calls it.
@@ -65,9 +67,15 @@ impl Route {
                 (Operation::GetUsage { cluster: own(cluster) }, "GetUsage", false)
             }
             ("GET", ["doorward", "v1", "status"]) => (Operation::GetStatus, "GetStatus", false),
+            ("GET", ["doorward", "v1", "replicas"]) => (Operation::ListReplicas, "ListReplicas", false),
             _ => return Err(ApiError::unknown_operation(method, path)),
         };
         Ok(Self { operation, action, writes })
+    }
+
+    /// Whether the answer must know every write that was acknowledged by any server.
+    pub(crate) fn asks_for_the_latest(&self) -> bool {
+        matches!(self.operation, Operation::ListReplicas)
     }
 
     /// The cluster that the path names.
@@ -104,7 +112,7 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
                 arn("ec2", call.region, &format!("instance/{instance}"))
             }
             Operation::GetUsage { cluster } => arn("eks", call.region, &format!("cluster/{cluster}")),
-            Operation::ListInstances | Operation::GetStatus => "*".to_owned(),
+            Operation::ListInstances | Operation::GetStatus | Operation::ListReplicas => "*".to_owned(),
         };
         let action = format!("doorward:{}", route.action);
         vec![Need { action, shown: shown(&resource), resource, context }]
@@ -124,5 +132,6 @@ pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::ListInstances => instances::list(view, call),
         Operation::GetUsage { cluster } => usage::usage(view, call, cluster),
         Operation::GetStatus => status::status(view, call),
+        Operation::ListReplicas => replicas::list(view),
     }
 }

@@ -1,5 +1,7 @@
 //! Registering a cluster that runs elsewhere, so that its access is managed here.
 
+use std::sync::Arc;
+
 use doorward_cluster::kubeconfig::stored::StoredKubeconfig;
 use doorward_core::access_entry::{Tags, merge_tags};
 use doorward_core::authentication_mode::AuthenticationMode;
@@ -86,7 +88,7 @@ pub(super) fn register(view: &View, call: &Call<'_>, name: &str, request: &Regis
     };
     let mut changes = vec![Change::PutCluster(Box::new(record.clone()))];
     if bootstrap && mode.uses_access_entries() {
-        changes.push(Change::PutEntry(name, Box::new(creator_entry(&record, call)?)));
+        changes.push(Change::PutEntry(name, Arc::new(creator_entry(&record, call)?)));
     }
     let after = view.after(&changes);
     Ok((json!({ "cluster": json::cluster(cluster(&after, record.name.as_str())?) }), changes))
