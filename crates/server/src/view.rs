@@ -54,6 +54,9 @@ pub struct View {
     pub directory_version: u64,
     /// The revision of the last write that is in here, as the store counts; none before the first.
     pub generation: Option<Revision>,
+    /// When the last event in the history was, in microseconds, as its name says. The next is named later, whatever the
+    /// clocks of the servers say: so names are in the order of what happened.
+    pub last_event: u64,
     clusters: imbl::OrdMap<ClusterName, Arc<ClusterView>>,
 }
 
