@@ -60,15 +60,16 @@ impl Shared {
 
     async fn commit(&self, batch: Batch) {
         let Batch { number, last_event, writes, answers } = batch;
-        let outcome = if writes.is_empty() {
-            Ok(None)
-        } else {
+        let changes = !writes.is_empty();
+        let outcome = if changes || self.store.is_shared() {
             match self.transaction(number, last_event, writes) {
                 Ok(txn) => self.store.txn(txn).await.map(Some).map_err(WriteError::Store),
                 Err(error) => Err(error),
             }
+        } else {
+            Ok(None)
         };
-        if let Ok(Some(Outcome::Committed(revision))) = &outcome {
+        if let (true, Ok(Some(Outcome::Committed(revision)))) = (changes, &outcome) {
             self.publish_own(number, *revision);
         }
         let verdict = match outcome {
@@ -107,13 +108,17 @@ impl Shared {
         }
     }
 
+    /// What stores a batch if nobody else wrote. Where nothing is to be stored, it only asks whether somebody did.
     fn transaction(&self, batch: u64, last_event: u64, writes: Vec<Write>) -> Result<Txn, WriteError> {
         let key = Key::new(GENERATION)?;
         let expect = self.view.load().generation.map_or(Expect::Absent, Expect::Revision);
+        let condition = Txn::new().when(key.clone(), expect);
+        if writes.is_empty() {
+            return Ok(condition);
+        }
         let generation = Generation { writer: self.writer.clone(), batch, last_event };
         let generation = Document::encode(Generation::SCHEMA, &generation)?;
-        let txn = Txn::new().when(key.clone(), expect).put(key, generation);
-        Ok(writes.into_iter().fold(txn, |txn, write| match write {
+        Ok(writes.into_iter().fold(condition.put(key, generation), |txn, write| match write {
             Write::Put(key, document) => txn.put(key, document),
             Write::Delete(key) => txn.delete(key),
         }))

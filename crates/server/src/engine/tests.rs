@@ -292,6 +292,26 @@ async fn of_two_servers_that_make_the_same_thing_one_is_refused_by_what_the_othe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_behind_refuses_nothing_by_what_is_no_longer_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let ahead = first_engine(&store).await;
+    make(&ahead, "user").await.unwrap();
+    let behind = engine(&store).await;
+    let remove = |view: &View| {
+        let change = view.directory.delete_user(account(), "user").map_err(|_| Refused::Exists)?;
+        Ok::<_, Refused>(((), vec![Change::Directory(change)]))
+    };
+    ahead.write(event(), remove).await.unwrap();
+    assert!(has(&behind.view(), "user"), "it does not follow yet");
+    let made = spawn_make(&behind, "user");
+    until_under_way(&behind).await;
+    let _following = follow(&behind);
+    made.await.unwrap().unwrap();
+    assert!(matches!(make(&behind, "user").await, Err(Refused::Exists)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_whose_answer_was_lost_is_known_as_soon_as_the_watch_brings_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = Shared::open(folder.path());
