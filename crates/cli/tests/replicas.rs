@@ -10,104 +10,18 @@
 
 mod common;
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use common::{Answer, Place, Server, administrator, registration, signed_call, try_signed_call, webhook_post};
+use common::replica::{Replica, until};
+use common::{Answer, Place, StopWhenDropped, administrator, registration, try_signed_call};
 use doorward_sigv4::Credentials;
 use doorward_store::etcd_cluster::EtcdCluster;
 use doorward_store::{EtcdOptions, EtcdStore, Prefix, Store as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const ADMINISTRATOR: &str = "arn:aws:iam::123456789012:user/administrator";
-/// How long a change may take to be known on another server. It takes milliseconds; this is for a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A server of its own folder on the common store.
-struct Replica {
-    place: Place,
-    server: Server,
-}
-
-impl Replica {
-    fn start(cluster: &EtcdCluster) -> Self {
-        Self::start_in(Place::new(), cluster)
-    }
-
-    fn start_in(place: Place, cluster: &EtcdCluster) -> Self {
-        place.write("key", &"5e".repeat(32));
-        let endpoints = cluster.endpoints().join(",");
-        let args = ["serve", "--store", "etcd", "--etcd-endpoints", &endpoints, "--store-key-file", "key"];
-        let server = Server::of(place.doorward(&args).args(["--webhook-client-auth", "off"]));
-        Self { place, server }
-    }
-
-    /// The server is killed, as by a power cut; its folder stays.
-    fn kill(self) -> Place {
-        self.place
-    }
-
-    fn data(&self) -> PathBuf {
-        self.place.path().join("doorward-data")
-    }
-
-    fn call(&self, service: &str, method: &str, path: &str, body: &str) -> String {
-        signed_call(&self.server, &self.data(), service, (method, path), body)
-    }
-
-    /// `doorward replicas`, asked of this server.
-    fn replicas(&self, args: &[&str]) -> Command {
-        let mut command = self.place.doorward(&["replicas"]);
-        command
-            .args(args)
-            .env("AWS_SHARED_CREDENTIALS_FILE", self.data().join("aws/credentials"))
-            .env("AWS_CONFIG_FILE", self.data().join("aws/config"))
-            .env("AWS_PROFILE", "doorward")
-            .env("AWS_ENDPOINT_URL", format!("http://{}", self.server.api));
-        command
-    }
-
-    fn create_entry(&self, principal: &str) {
-        self.call("eks", "POST", "/clusters/demo/access-entries", &json!({ "principalArn": principal }).to_string());
-    }
-
-    fn delete_entry(&self, principal: &str) {
-        let principal = doorward_sigv4::query::encode(principal);
-        self.call("eks", "DELETE", &format!("/clusters/demo/access-entries/{principal}"), "");
-    }
-
-    /// A token of the administrator, whose key the first start of a store left in each server's folder.
-    fn token(&self) -> String {
-        let mut command = self.place.doorward(&["token", "--cluster-name", "demo"]);
-        command
-            .env("AWS_SHARED_CREDENTIALS_FILE", self.data().join("aws/credentials"))
-            .env("AWS_PROFILE", "doorward")
-            .env("AWS_REGION", "us-west-2");
-        let answer: Value = serde_json::from_str(&Answer::of(&mut command).ok()).unwrap();
-        answer.pointer("/status/token").unwrap().as_str().unwrap().to_owned()
-    }
-
-    fn lets_in(&self, token: &str) -> bool {
-        let review = json!({
-            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": { "token": token },
-        });
-        let ca = std::fs::read(self.data().join("pki/ca.crt")).unwrap();
-        let (status, body) = webhook_post(&self.server, &ca, "/clusters/demo/authenticate", &review.to_string());
-        // A server that does not know the cluster yet has no such path.
-        status == 200 && serde_json::from_str::<Value>(&body).unwrap()["status"]["authenticated"] == json!(true)
-    }
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn what_one_server_stores_the_other_decides_by_and_goes_on_when_the_first_dies() {
@@ -179,13 +93,13 @@ fn who_waits_for_all_servers_returns_when_each_decides_by_the_write_and_no_soone
         assert!(!second.lets_in(&token));
     }
 
-    second.server.signal("STOP");
+    second.server.pause();
     first.create_entry(ADMINISTRATOR);
     let mut waiting = Waiting(first.replicas(&["--wait"]).stdout(Stdio::null()).spawn().unwrap());
     // Whoever does not wait has long returned after this.
     assert_eq!(listed()["replicas"].as_array().unwrap().len(), 2);
     assert!(waiting.0.try_wait().unwrap().is_none());
-    second.server.signal("CONT");
+    second.server.go_on();
     assert!(waiting.0.wait().unwrap().success());
     assert!(second.lets_in(&token));
     // Who stops says so, and is not waited for.
@@ -238,14 +152,6 @@ fn nobody_who_reads_etcd_learns_a_secret_and_no_server_starts_with_another_key()
     let said = Answer::of(other.doorward(&args).args(ports));
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.stderr.contains("start with the key file that belongs to the store"), "{}", said.stderr);
-}
-
-struct StopWhenDropped<'a>(&'a AtomicBool);
-
-impl Drop for StopWhenDropped<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Makes users, at the one server and the other in turn, until told to stop; the names of those that were acknowledged.

@@ -69,7 +69,15 @@ pub async fn run(
         share_secrets(store.as_ref(), &config.data_dir).await?;
     }
     let engine = Arc::new(Engine::open(Arc::clone(&store), config.limits, unknown_principals(&config)).await?);
-    ensure_account(&engine, &config).await?;
+    // Servers of one store may start at the same moment: whoever makes the account second has to hear of the first.
+    let hear = async {
+        engine.follow(stop.clone()).await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        made = ensure_account(&engine, &config) => made,
+        never = hear => never,
+    }?;
     let server = if store.is_shared() { Some(server_name(&config.data_dir)?) } else { None };
     let name = server.clone().unwrap_or_default();
     let usage = Keeper::restore(&engine, server, Timestamp::now()).await;

@@ -57,6 +57,9 @@ pub struct View {
     pub generation: Option<Revision>,
     /// The servers of the store that are there; none where there can only be this one.
     pub replicas: Arc<Replicas>,
+    /// When the last event in the history was, in microseconds, as its name says. The next is named later, whatever the
+    /// clocks of the servers say: so names are in the order of what happened.
+    pub last_event: u64,
     clusters: imbl::OrdMap<ClusterName, Arc<ClusterView>>,
 }
 

@@ -2,10 +2,14 @@
 
 #![allow(dead_code, reason = "every test binary takes what it needs of this")]
 
+pub(crate) mod random;
+pub(crate) mod replica;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
@@ -142,16 +146,23 @@ impl Server {
         found.map_or(0, |value| value.trim().parse().unwrap())
     }
 
-    /// Sends it a signal, such as `STOP`.
-    pub(crate) fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
-    }
-
     /// Tells it to stop, as a service manager does, and waits until it has.
     pub(crate) fn stop(&mut self) -> Option<i32> {
-        self.signal("TERM");
+        self.signal("-TERM");
         self.process.wait().unwrap().code()
+    }
+
+    /// Lets it do nothing, until it may [`go_on`](Self::go_on).
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap().success());
     }
 }
 
@@ -159,6 +170,15 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Tells threads to stop, also if whoever started them ends by a failure.
+pub(crate) struct StopWhenDropped<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -206,13 +226,14 @@ pub(crate) fn try_signed_call(
     host: &str,
     credentials: &Credentials,
     service: &str,
-    (method, path): (&str, &str),
+    (method, target): (&str, &str),
     body: &str,
 ) -> std::io::Result<(u16, String)> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = Request {
         method,
         path,
-        query: "",
+        query,
         headers: &[("host", host.as_bytes())],
         body_sha256: PayloadHash::of(body.as_bytes()),
     };
@@ -220,7 +241,7 @@ pub(crate) fn try_signed_call(
     let answer = try_plain_http(
         host,
         &format!(
-            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\nx-amz-date: {}\r\ncontent-length: {}\r\n\
+            "{method} {target} HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\nx-amz-date: {}\r\ncontent-length: {}\r\n\
              connection: close\r\n\r\n{body}",
             signed.authorization,
             signed.x_amz_date,

@@ -13,6 +13,7 @@ use super::desk::{Batch, Piece, Verdict};
 use super::{Event, GENERATION, Shared};
 use crate::change::Change;
 use crate::error::WriteError;
+use crate::update_record::UpdateRecord;
 use crate::view::View;
 
 /// Changes in one piece: below what every store takes in one transaction, with room for the event.
@@ -28,6 +29,9 @@ pub(super) struct Generation {
     pub(super) writer: String,
     /// Its batch.
     pub(super) batch: u64,
+    /// The [`View::last_event`] with it. Earlier versions did not say.
+    #[serde(default)]
+    pub(super) last_event: u64,
 }
 
 impl Generation {
@@ -55,16 +59,17 @@ impl Shared {
     }
 
     async fn commit(&self, batch: Batch) {
-        let Batch { number, writes, answers } = batch;
-        let outcome = if writes.is_empty() {
-            Ok(None)
-        } else {
-            match self.transaction(number, writes) {
+        let Batch { number, last_event, writes, answers } = batch;
+        let changes = !writes.is_empty();
+        let outcome = if changes || self.store.is_shared() {
+            match self.transaction(number, last_event, writes) {
                 Ok(txn) => self.store.txn(txn).await.map(Some).map_err(WriteError::Store),
                 Err(error) => Err(error),
             }
+        } else {
+            Ok(None)
         };
-        if let Ok(Some(Outcome::Committed(revision))) = &outcome {
+        if let (true, Ok(Some(Outcome::Committed(revision)))) = (changes, &outcome) {
             self.publish_own(number, *revision);
         }
         let verdict = match outcome {
@@ -103,12 +108,17 @@ impl Shared {
         }
     }
 
-    fn transaction(&self, batch: u64, writes: Vec<Write>) -> Result<Txn, WriteError> {
+    /// What stores a batch if nobody else wrote. Where nothing is to be stored, it only asks whether somebody did.
+    fn transaction(&self, batch: u64, last_event: u64, writes: Vec<Write>) -> Result<Txn, WriteError> {
         let key = Key::new(GENERATION)?;
         let expect = self.view.load().generation.map_or(Expect::Absent, Expect::Revision);
-        let generation = Document::encode(Generation::SCHEMA, &Generation { writer: self.writer.clone(), batch })?;
-        let txn = Txn::new().when(key.clone(), expect).put(key, generation);
-        Ok(writes.into_iter().fold(txn, |txn, write| match write {
+        let condition = Txn::new().when(key.clone(), expect);
+        if writes.is_empty() {
+            return Ok(condition);
+        }
+        let generation = Generation { writer: self.writer.clone(), batch, last_event };
+        let generation = Document::encode(Generation::SCHEMA, &generation)?;
+        Ok(writes.into_iter().fold(condition.put(key, generation), |txn, write| match write {
             Write::Put(key, document) => txn.put(key, document),
             Write::Delete(key) => txn.delete(key),
         }))
@@ -117,17 +127,18 @@ impl Shared {
     /// Publishes a batch of this server's that is stored, unless that was done.
     pub(super) fn publish_own(&self, number: u64, revision: Revision) -> bool {
         let mut desk = self.desk();
-        let Some(changes) = desk.publish_in_flight(number) else { return false };
+        let Some((changes, last_event)) = desk.publish_in_flight(number) else { return false };
         if self.view.load().generation < Some(revision) {
-            self.publish(&changes, revision);
+            self.publish(&changes, revision, last_event);
         }
         true
     }
 
     /// The next View. To be called with the desk held: there is one publisher at a time.
-    pub(super) fn publish(&self, changes: &[Change], revision: Revision) {
+    pub(super) fn publish(&self, changes: &[Change], revision: Revision, last_event: u64) {
         let mut view = self.view.load().after(changes);
         view.generation = Some(revision);
+        view.last_event = view.last_event.max(last_event);
         self.view.store(Arc::new(view));
         if changes.iter().any(|change| matches!(change, Change::PutCluster(_) | Change::DeleteCluster(_))) {
             self.clusters_changed.send_replace(());
@@ -144,6 +155,9 @@ impl Shared {
 }
 
 /// A write as pieces that a transaction takes, each with its event. Nearly always one.
+///
+/// An event is named by its time, or, where the clock is not ahead of what is known to have happened, by the moment after
+/// that: servers whose clocks differ, and requests that wait for each other, still make names in the order of events.
 pub(super) fn pieces(
     before: &View,
     event: &Event,
@@ -151,10 +165,15 @@ pub(super) fn pieces(
     changes: Vec<Change>,
 ) -> Result<Vec<Piece>, WriteError> {
     let mut pieces = Vec::with_capacity(1);
+    let mut time = event.at.as_microsecond().max(0).unsigned_abs().max(before.last_event.saturating_add(1));
     let mut parts: Vec<Vec<Change>> = changes.chunks(MAX_CHANGES).rev().map(<[Change]>::to_vec).collect();
     while let Some(mut changes) = parts.pop() {
-        match writes(before, event, &format!("{attempt}.{}", pieces.len()), &changes) {
-            Ok(writes) => pieces.push(Piece { changes, writes }),
+        let name = format!("{time:020}-{}-{attempt}.{}", event.request_id, pieces.len());
+        match writes(before, event, &name, &changes) {
+            Ok(writes) => {
+                pieces.push(Piece { time, changes, writes });
+                time += 1;
+            }
             // The event holds all of them before and after, and may be too large where each is not.
             Err(WriteError::Document(DocumentError::TooLarge(_))) if changes.len() > 1 => {
                 let rest = changes.split_off(changes.len() / 2);
@@ -166,7 +185,7 @@ pub(super) fn pieces(
     Ok(pieces)
 }
 
-fn writes(before: &View, event: &Event, number: &str, changes: &[Change]) -> Result<Vec<Write>, WriteError> {
+fn writes(before: &View, event: &Event, name: &str, changes: &[Change]) -> Result<Vec<Write>, WriteError> {
     let mut rows = Vec::with_capacity(changes.len());
     let mut writes = Vec::with_capacity(changes.len() + 1);
     for change in changes {
@@ -189,9 +208,7 @@ fn writes(before: &View, event: &Event, number: &str, changes: &[Change]) -> Res
         "requestId": event.request_id,
         "changes": rows,
     });
-    // Sorted by time, and unique by the request's id.
-    let name = format!("{:020}-{}-{number}", event.at.as_microsecond().max(0), event.request_id);
-    writes.push(Write::Put(Key::of(["history", &name])?, Document::encode(1, &history)?));
+    writes.push(Write::Put(Key::of(["history", name])?, Document::encode(1, &history)?));
     Ok(writes)
 }
 
@@ -209,7 +226,10 @@ fn current(view: &View, change: &Change) -> Option<Change> {
         Change::Directory(change) => {
             view.directory.object(&change.key()).map(|object| Change::Directory(DirectoryChange::Put(object)))
         }
-        Change::PutUpdate(..) | Change::DeleteUpdate(..) => None,
+        Change::PutUpdate(name, UpdateRecord { id, .. }) | Change::DeleteUpdate(name, id) => {
+            let update = view.cluster(name.as_str())?.updates.get(id)?;
+            Some(Change::PutUpdate(name.clone(), update.clone()))
+        }
     }
 }
 

@@ -17,6 +17,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 /// A write, or a part of one, that is stored as a whole or not at all.
 pub(super) struct Piece {
+    /// When its event was, as the history names it.
+    pub(super) time: u64,
     /// What changes in the View.
     pub(super) changes: Vec<Change>,
     /// What changes in the store: the same, and the event.
@@ -43,6 +45,8 @@ struct Waiting {
 pub(super) struct Batch {
     /// Unique among this server's.
     pub(super) number: u64,
+    /// When its last event was.
+    pub(super) last_event: u64,
     /// No key twice.
     pub(super) writes: Vec<Write>,
     /// Who waits for it.
@@ -52,6 +56,7 @@ pub(super) struct Batch {
 /// The batch that is being stored.
 struct InFlight {
     number: u64,
+    last_event: u64,
     changes: Vec<Change>,
     /// Whether the watch brought it before the store answered.
     published: bool,
@@ -85,13 +90,15 @@ impl Desk {
 
     /// Puts a planned piece behind the others.
     pub(super) fn add(&mut self, piece: Piece) -> oneshot::Receiver<Verdict> {
-        self.draft = Arc::new(self.draft.after(&piece.changes));
+        let mut draft = self.draft.after(&piece.changes);
+        draft.last_event = piece.time;
+        self.draft = Arc::new(draft);
         self.enqueue(piece)
     }
 
     /// Tells when everything that is planned so far is stored, or that it is not.
     pub(super) fn wait(&mut self) -> oneshot::Receiver<Verdict> {
-        self.enqueue(Piece { changes: Vec::new(), writes: Vec::new() })
+        self.enqueue(Piece { time: 0, changes: Vec::new(), writes: Vec::new() })
     }
 
     fn enqueue(&mut self, piece: Piece) -> oneshot::Receiver<Verdict> {
@@ -127,7 +134,7 @@ impl Desk {
     /// The next batch: as much of what waits as one transaction takes. With none, nobody serves any longer.
     pub(super) fn next_batch(&mut self) -> Option<Batch> {
         let mut writes = Writes::default();
-        let (mut changes, mut answers) = (Vec::new(), Vec::new());
+        let (mut changes, mut answers, mut last_event) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = self.waiting.front() {
             if !answers.is_empty() && !writes.have_room_for(&next.piece.writes) {
                 break;
@@ -135,6 +142,7 @@ impl Desk {
             let Some(Waiting { piece, answer }) = self.waiting.pop_front() else { break };
             piece.writes.into_iter().for_each(|write| writes.add(write));
             changes.extend(piece.changes);
+            last_event = last_event.max(piece.time);
             answers.push(answer);
         }
         self.is_served = !answers.is_empty();
@@ -143,15 +151,16 @@ impl Desk {
         }
         self.batches += 1;
         let number = self.batches;
-        self.in_flight = Some(InFlight { number, changes, published: false });
-        Some(Batch { number, writes: writes.into_vec(), answers })
+        self.in_flight = Some(InFlight { number, last_event, changes, published: false });
+        Some(Batch { number, last_event, writes: writes.into_vec(), answers })
     }
 
-    /// The changes of the batch that is being stored, to be published: once, whoever learns first that it is stored.
-    pub(super) fn publish_in_flight(&mut self, number: u64) -> Option<Vec<Change>> {
+    /// The changes of the batch that is being stored, and when its last event was, to be published: once, whoever learns
+    /// first that it is stored.
+    pub(super) fn publish_in_flight(&mut self, number: u64) -> Option<(Vec<Change>, u64)> {
         let in_flight = self.in_flight.as_mut().filter(|in_flight| in_flight.number == number)?;
         in_flight.published = true;
-        Some(std::mem::take(&mut in_flight.changes))
+        Some((std::mem::take(&mut in_flight.changes), in_flight.last_event))
     }
 
     /// Ends a batch; whether it was published.

@@ -18,8 +18,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Puts a transaction into a View that nobody else sees.
 pub(super) fn take_up(view: &mut View, batch: &Batch) -> Result<(), ServerError> {
-    if generation(batch).is_some() {
+    if let Some(generation) = generation(batch) {
         changes(batch)?.iter().for_each(|change| view.apply(change));
+        view.last_event = view.last_event.max(generation.map_or(0, |last| last.last_event));
         view.generation = Some(batch.revision).max(view.generation);
     }
     Ok(())
@@ -74,8 +75,9 @@ impl Shared {
             self.take_presence(batch);
             return Ok(());
         };
-        let is_own =
-            generation.is_some_and(|last| last.writer == self.writer && self.publish_own(last.batch, batch.revision));
+        let is_own = generation
+            .as_ref()
+            .is_some_and(|last| last.writer == self.writer && self.publish_own(last.batch, batch.revision));
         if is_own {
             return Ok(());
         }
@@ -86,7 +88,7 @@ impl Shared {
         let changes = changes(batch)?;
         let mut desk = self.desk();
         if self.view.load().generation < Some(batch.revision) {
-            self.publish(&changes, batch.revision);
+            self.publish(&changes, batch.revision, generation.map_or(0, |last| last.last_event));
             desk.start_over(self.view.load_full());
         }
         Ok(())

@@ -6,6 +6,7 @@ use doorward_store::{Item, Key, Prefix, Revision, Store, StoreError};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 
 use super::GENERATION;
+use super::commit::Generation;
 use super::follow::take_up;
 use crate::change::Change;
 use crate::error::{ServerError, WriteError};
@@ -20,8 +21,9 @@ const DECODERS: usize = 3;
 /// # Errors
 /// If the store cannot be read, or holds a record that this version does not understand.
 pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<(View, Revision), ServerError> {
-    let (generation, from) = generation(store).await?;
+    let (generation, last_event, from) = generation(store).await?;
     view.generation = generation;
+    view.last_event = last_event;
     // Clusters come before what belongs to them, because keys are sorted.
     for root in ["iam", "clusters"] {
         let root = Key::new(root).map_err(WriteError::from)?;
@@ -41,7 +43,7 @@ pub(super) async fn load(store: &dyn Store, mut view: View) -> Result<(View, Rev
         view.replicas = Arc::new(replicas(store).await?);
         // Others may have written meanwhile: what is read may be of different moments. Every change since the first of
         // them says what a key is now, so that following them all leads to one moment again.
-        let (latest, _) = self::generation(store).await?;
+        let (latest, ..) = self::generation(store).await?;
         let mut watch = store.watch(&Prefix::all(), from).await?;
         while view.generation < latest {
             take_up(&mut view, &watch.next().await.ok_or(StoreError::Closed)??)?;
@@ -66,11 +68,12 @@ pub(super) fn read(item: &Item) -> Result<Option<Change>, ServerError> {
     Change::from_stored(item).map_err(|problem| ServerError::Record { key: item.key.to_string(), problem })
 }
 
-/// The generation, and the store's revision when it was read.
-async fn generation(store: &dyn Store) -> Result<(Option<Revision>, Revision), ServerError> {
+/// The generation, when the last event was, and the store's revision when they were read.
+async fn generation(store: &dyn Store) -> Result<(Option<Revision>, u64, Revision), ServerError> {
     let key = Key::new(GENERATION).map_err(WriteError::from)?;
     let meta = Key::new("meta").map_err(WriteError::from)?;
     let snapshot = store.list(&Prefix::below(&meta)).await?;
     let found = snapshot.items.iter().find(|item| item.key == key);
-    Ok((found.map(|item| item.value.revision), snapshot.revision))
+    let last_event = found.and_then(|item| Generation::read(&item.value.document)).map_or(0, |last| last.last_event);
+    Ok((found.map(|item| item.value.revision), last_event, snapshot.revision))
 }

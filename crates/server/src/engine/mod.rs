@@ -137,7 +137,8 @@ impl Engine {
     ///
     /// The outcome is that of the plan; nothing happens if the plan gives an error or no changes. The plan is made on
     /// what will be known once the writes before it are stored, and made again if they are not: it must not do anything
-    /// but answer. No answer is given that rests on what is not stored. Once the commit has begun it is finished and
+    /// but answer. No answer is given that rests on what is not stored, or, where several servers share a store, on what
+    /// another has changed: a refusal too waits until the store says that nobody has. Once the commit has begun it is finished and
     /// published even if the caller goes away.
     ///
     /// # Errors
@@ -161,7 +162,7 @@ impl Engine {
                 let verdicts = if !changes.is_empty() {
                     let pieces = pieces(desk.draft(), &event, attempt, changes)?;
                     pieces.into_iter().map(|piece| desk.add(piece)).collect()
-                } else if desk.is_idle() {
+                } else if desk.is_idle() && !self.shared.store.is_shared() {
                     return outcome;
                 } else {
                     vec![desk.wait()]

@@ -14,7 +14,7 @@ use doorward_store::{
     Watch,
 };
 use futures::future::{BoxFuture, FutureExt as _, join_all};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 use super::{Engine, Event};
@@ -137,12 +137,17 @@ impl From<WriteError> for Refused {
 
 /// Makes a user, as a request of a client would.
 async fn make(engine: &Engine, name: &str) -> Result<(), Refused> {
+    make_at(engine, name, Timestamp::now()).await
+}
+
+/// The same, of a request that came at some time.
+async fn make_at(engine: &Engine, name: &str, at: Timestamp) -> Result<(), Refused> {
     let plan = |view: &View| {
         let new = NewUser { account: account(), path: "/", name, tags: &[], is_administrator: false };
         let made = view.directory.create_user(&new, Timestamp::now(), &mut OsRandom).map_err(|_| Refused::Exists)?;
         Ok(((), vec![Change::Directory(made.0)]))
     };
-    engine.write(event(), plan).await
+    engine.write(Event { at, ..event() }, plan).await
 }
 
 fn has(view: &View, name: &str) -> bool {
@@ -206,6 +211,24 @@ async fn writes_that_wait_for_the_same_commit_are_stored_together_and_each_is_in
     assert_eq!(history.items.len(), 32, "one of the account, one a user");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_is_in_the_order_of_what_happened_whatever_the_clocks_of_servers_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let hour = SignedDuration::from_hours(1);
+    let (ahead, behind) = (first_engine(&store).await, engine(&store).await);
+    let _following = follow(&behind);
+    make_at(&ahead, "user-0", Timestamp::now() + hour).await.unwrap();
+    // Requests of one server come to their turn in another order than they came.
+    make_at(&ahead, "user-1", Timestamp::now() - hour).await.unwrap();
+    until_known(&behind, "user-1").await;
+    make_at(&behind, "user-2", Timestamp::now() - hour).await.unwrap();
+    make_at(&*engine(&store).await, "user-3", Timestamp::now() - hour).await.unwrap();
+    let history = store.list(&Prefix::below(&Key::new("history").unwrap())).await.unwrap();
+    let revisions: Vec<Revision> = history.items.iter().map(|item| item.value.revision).collect();
+    assert!(revisions.is_sorted() && revisions.len() == 5, "{history:?}");
+}
+
 #[tokio::test]
 async fn nobody_is_answered_by_what_is_not_stored() {
     let folder = tempfile::tempdir().unwrap();
@@ -266,6 +289,26 @@ async fn of_two_servers_that_make_the_same_thing_one_is_refused_by_what_the_othe
     assert_eq!(ids(&engines[0]), ids(&engines[1]));
     let reopened = engine(&store).await;
     assert_eq!(ids(&engines[0]), ids(&reopened));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_behind_refuses_nothing_by_what_is_no_longer_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let ahead = first_engine(&store).await;
+    make(&ahead, "user").await.unwrap();
+    let behind = engine(&store).await;
+    let remove = |view: &View| {
+        let change = view.directory.delete_user(account(), "user").map_err(|_| Refused::Exists)?;
+        Ok::<_, Refused>(((), vec![Change::Directory(change)]))
+    };
+    ahead.write(event(), remove).await.unwrap();
+    assert!(has(&behind.view(), "user"), "it does not follow yet");
+    let made = spawn_make(&behind, "user");
+    until_under_way(&behind).await;
+    let _following = follow(&behind);
+    made.await.unwrap().unwrap();
+    assert!(matches!(make(&behind, "user").await, Err(Refused::Exists)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
