@@ -45,6 +45,9 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn run(settings: &Settings) -> anyhow::Result<bool> {
     let mut report = Report::create(&settings.out)?;
+    // Those of the last run say nothing of this one; that there are none is no error.
+    let _ = std::fs::remove_dir_all(&settings.logs);
+    std::fs::create_dir_all(&settings.logs)?;
     let folder = tempfile::Builder::new().prefix("doorward-chaos.").tempdir_in(&settings.scratch)?;
     for on in On::ALL {
         let rows: Vec<&Row> = ROWS.iter().filter(|row| row.on == on && settings.wants(row.name)).collect();

@@ -57,6 +57,7 @@ impl Replica {
     /// # Errors
     /// If no address is free.
     pub(crate) fn new(settings: &Settings, data: &Path, flags: &[String]) -> anyhow::Result<Self> {
+        let name = data.file_name().context("a folder without a name")?;
         let addresses = free_addresses(3)?;
         let [api, webhook, ops] = *addresses.as_slice() else { bail!("no addresses") };
         let mut args = vec![
@@ -71,9 +72,9 @@ impl Replica {
         Ok(Self {
             program: settings.doorward.clone(),
             // What a service manager gives: the machine of whoever runs this may be more generous.
-            under: ["prlimit", "--nofile=1024:65536"].map(str::to_owned).to_vec(),
+            under: ["prlimit", "--nofile=1024:"].map(str::to_owned).to_vec(),
             args,
-            log: data.with_extension("log"),
+            log: settings.logs.join(name).with_extension("log"),
             process: None,
             has_own_disk: false,
             data: data.to_owned(),

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) lab: PathBuf,
     /// Where the rows go, JSON lines.
     pub(crate) out: PathBuf,
+    /// Where the servers' logs are, also after the run.
+    pub(crate) logs: PathBuf,
     /// Where data folders are made: on a disk, because writes wait for it.
     pub(crate) scratch: PathBuf,
 }
@@ -42,6 +44,7 @@ impl Settings {
             only: only.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect(),
             doorward: required("CHAOS_DOORWARD")?,
             lab: required("CHAOS_LAB")?,
+            logs: out.with_file_name("log"),
             scratch: out.parent().map(PathBuf::from).unwrap_or_default(),
             out,
         })

@@ -43,7 +43,8 @@ pub(crate) fn judge(heard: anyhow::Result<Heard>, before: &str) -> Wrote {
     let text = format!("status {status}: {}", String::from_utf8_lossy(&body));
     match status {
         200 => Wrote::Done,
-        429 | 503 => Wrote::PutOff(text),
+        // IAM says 500 for what EKS says 503: clients try again after either.
+        429 | 500.. => Wrote::PutOff(text),
         _ if text.contains(before) => Wrote::Before,
         _ => Wrote::Refused(text),
     }
@@ -172,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn a_write_is_acknowledged_by_200_put_off_by_503_or_silence_and_refused_by_anything_else() {
+    fn a_write_is_acknowledged_by_200_put_off_by_a_failure_or_silence_and_refused_by_anything_else() {
         let judged = |heard| judge(heard, "EntityAlreadyExists");
         assert_eq!(judged(heard(200, "")), Wrote::Done);
         assert!(matches!(judged(heard(503, "try again")), Wrote::PutOff(_)));
+        assert!(matches!(judged(heard(500, "ServiceFailure")), Wrote::PutOff(_)));
         assert!(matches!(judged(Err(anyhow::anyhow!("no answer in time"))), Wrote::PutOff(_)));
         assert!(matches!(judged(heard(403, "AccessDenied")), Wrote::Refused(_)));
-        assert!(matches!(judged(heard(500, "")), Wrote::Refused(_)));
         assert_eq!(judged(heard(409, "<Code>EntityAlreadyExists</Code>")), Wrote::Before);
     }
 
