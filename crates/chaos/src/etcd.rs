@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use doorward_store::etcd_cluster::EtcdCluster;
-use etcd_client::{AlarmAction, AlarmType, Client, DeleteOptions};
+use etcd_client::{AlarmAction, AlarmOptions, AlarmType, Client, DeleteOptions};
 
 /// How long a member may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -101,6 +101,10 @@ pub(crate) async fn make_space(cluster: &EtcdCluster) -> anyhow::Result<()> {
         Client::connect([endpoint], None).await?.maintenance_client().defragment().await?;
     }
     let mut maintenance = client.maintenance_client();
-    maintenance.alarm(AlarmAction::Deactivate, AlarmType::Nospace, None).await?;
+    for alarm in maintenance.alarm(AlarmAction::Get, AlarmType::Nospace, None).await?.alarms() {
+        let mut member = AlarmOptions::new();
+        member.with_member(alarm.member_id());
+        maintenance.alarm(AlarmAction::Deactivate, AlarmType::Nospace, Some(member)).await?;
+    }
     Ok(())
 }

@@ -28,8 +28,6 @@ mod write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-
 use crate::report::{Outcome, Report};
 use crate::rows::{On, ROWS, Row};
 use crate::settings::Settings;
@@ -72,9 +70,15 @@ async fn play_on(on: On, settings: &Settings, folder: &Path, rows: &[&Row], repo
         }
         On::Aws => Stage::on_aws(settings, folder).await?,
     };
+    let mut failed = false;
     for row in rows {
         say(row.tried);
-        let outcome = play::play(settings, &mut stage, row).await.with_context(|| row.name)?;
+        let outcome = if failed {
+            Outcome::Failed("a row before it left something broken".to_owned())
+        } else {
+            play::play(settings, &mut stage, row).await.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")))
+        };
+        failed |= matches!(outcome, Outcome::Failed(_) | Outcome::Tried { recovered: None, .. });
         report.row(row, &outcome)?;
     }
     stage.close().await

@@ -29,6 +29,8 @@ pub(crate) enum Outcome {
     },
     /// It could not be tried here.
     NotTried(String),
+    /// Something went wrong that should not.
+    Failed(String),
 }
 
 impl Report {
@@ -96,17 +98,16 @@ fn is_kept(row: &Row, outcome: &Outcome) -> bool {
         // A row in which nothing was asked would prove nothing.
         Outcome::Tried { counts, recovered } => counts.requests > 0 && recovered.is_some() && counts.keep(row.promise),
         Outcome::NotTried(_) => true,
+        Outcome::Failed(_) => false,
     }
 }
 
 fn cells(row: &Row, outcome: &Outcome) -> [String; 9] {
     let (name, tried) = (row.name.to_owned(), row.tried.to_owned());
-    let Outcome::Tried { counts, recovered } = outcome else {
-        let Outcome::NotTried(reason) = outcome else { return Default::default() };
-        let mut cells: [String; 9] = Default::default();
-        let [first, second, ..] = &mut cells;
-        (*first, *second) = (name, format!("not tried: {reason}"));
-        return cells;
+    let (counts, recovered) = match outcome {
+        Outcome::Tried { counts, recovered } => (counts, recovered),
+        Outcome::NotTried(reason) => return without_figures(name, format!("not tried: {reason}")),
+        Outcome::Failed(reason) => return without_figures(name, format!("failed: {reason}")),
     };
     let refused = match row.promise {
         Promise::Nothing => format!("({})", counts.refused_wrongly + counts.put_off),
@@ -130,9 +131,17 @@ fn cells(row: &Row, outcome: &Outcome) -> [String; 9] {
     ]
 }
 
+fn without_figures(name: String, what: String) -> [String; 9] {
+    let mut cells: [String; 9] = Default::default();
+    let [first, second, ..] = &mut cells;
+    (*first, *second) = (name, what);
+    cells
+}
+
 fn as_json(row: &Row, outcome: &Outcome) -> Value {
     match outcome {
         Outcome::NotTried(reason) => json!({ "row": row.name, "tried": row.tried, "notTried": reason }),
+        Outcome::Failed(reason) => json!({ "row": row.name, "tried": row.tried, "failed": reason, "kept": false }),
         Outcome::Tried { counts, recovered } => json!({
             "row": row.name,
             "tried": row.tried,

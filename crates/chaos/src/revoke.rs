@@ -68,7 +68,7 @@ impl Revoker {
     /// that is known.
     pub(crate) async fn run(self, stop: watch::Receiver<bool>) -> Vec<Last> {
         let mut last = Vec::new();
-        let mut round = 0_usize;
+        let (mut round, mut turn) = (0_usize, 0_usize);
         let mut spare = self.principals.iter();
         let mut principal = spare.next();
         let mut is_there = false;
@@ -78,7 +78,9 @@ impl Revoker {
                 break;
             }
             let change = if is_there { Change::Take } else { Change::Give };
-            let is_clear = match self.change(change, whom, round).await {
+            // Taken away where it was given: another server may not know of it yet.
+            turn += usize::from(change == Change::Give);
+            let is_clear = match self.change(change, whom, turn).await {
                 Made::By(server, is_clear) => {
                     is_there = change == Change::Give;
                     self.look(whom, is_there, server, round).await;
@@ -96,13 +98,13 @@ impl Revoker {
         last
     }
 
-    /// Changes an entry at a server, or at the other one if the first does not acknowledge it.
-    async fn change(&self, change: Change, whom: &Principal, round: usize) -> Made {
+    /// Changes an entry at the server whose turn it is, or at the other one if the first does not acknowledge it.
+    async fn change(&self, change: Change, whom: &Principal, turn: usize) -> Made {
         let began = Instant::now();
         let kind = if change == Change::Give { "entry made" } else { "entry deleted" };
         let mut heard = Vec::new();
         let count = self.servers.len();
-        let order = (0..count).map(|at| (round / 2 + at) % count.max(1));
+        let order = (0..count).map(|at| (turn + at) % count.max(1));
         for (tries, at) in order.enumerate() {
             let Some(server) = self.servers.get(at) else { break };
             let counted = |fate, text: &str| self.tally.count(kind, fate, tries + 1, began.elapsed(), text);
@@ -133,11 +135,11 @@ impl Revoker {
         match change {
             Change::Give => {
                 let body = json!({ "principalArn": whom.arn }).to_string();
-                judge(send(&server.api, "eks", "POST", &entries, &body).await, "ResourceInUseException")
+                judge(send(&server.api, "eks", "POST", &entries, &body).await, 409)
             }
             Change::Take => {
                 let target = format!("{entries}/{}", encode(&whom.arn));
-                judge(send(&server.api, "eks", "DELETE", &target, "").await, "ResourceNotFoundException")
+                judge(send(&server.api, "eks", "DELETE", &target, "").await, 404)
             }
         }
     }

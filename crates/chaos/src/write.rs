@@ -34,8 +34,8 @@ pub(crate) enum Wrote {
     Refused(String),
 }
 
-/// What an answer to a write says; `before` are the error types that say that it was made before.
-pub(crate) fn judge(heard: anyhow::Result<Heard>, before: &str) -> Wrote {
+/// What an answer to a write says; `before` is the status that says that it was made before.
+pub(crate) fn judge(heard: anyhow::Result<Heard>, before: u16) -> Wrote {
     let (status, body) = match heard {
         Ok(heard) => heard,
         Err(error) => return Wrote::PutOff(format!("{error:#}")),
@@ -45,7 +45,7 @@ pub(crate) fn judge(heard: anyhow::Result<Heard>, before: &str) -> Wrote {
         200 => Wrote::Done,
         // IAM says 500 for what EKS says 503: clients try again after either.
         429 | 500.. => Wrote::PutOff(text),
-        _ if text.contains(before) => Wrote::Before,
+        _ if status == before => Wrote::Before,
         _ => Wrote::Refused(text),
     }
 }
@@ -61,7 +61,7 @@ pub(crate) async fn send(api: &Api, service: &str, method: &str, target: &str, b
 /// Makes a user at a server.
 pub(crate) async fn make_user(api: &Api, name: &str) -> Wrote {
     let form = format!("Action=CreateUser&Version=2010-05-08&UserName={name}");
-    judge(send(api, "iam", "POST", "/", &form).await, "EntityAlreadyExists")
+    judge(send(api, "iam", "POST", "/", &form).await, 409)
 }
 
 /// The writes that were acknowledged.
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_write_is_acknowledged_by_200_put_off_by_a_failure_or_silence_and_refused_by_anything_else() {
-        let judged = |heard| judge(heard, "EntityAlreadyExists");
+        let judged = |heard| judge(heard, 409);
         assert_eq!(judged(heard(200, "")), Wrote::Done);
         assert!(matches!(judged(heard(503, "try again")), Wrote::PutOff(_)));
         assert!(matches!(judged(heard(500, "ServiceFailure")), Wrote::PutOff(_)));
