@@ -1,6 +1,6 @@
 # Every target does its own set-up first; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup build lab test bench conformance fuzz lint install clean
+.PHONY: help setup build lab test bench chaos conformance fuzz lint install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: ## every suite, end to end on a real kube-apiserver included
 
 bench: ## side by side with nginx, fsync and the aws CLI (BENCH_SECONDS=1 a round, BENCH_ENTRIES=1000000)
 	@bash scripts/bench.sh
+
+chaos: ## every bad day on real processes under load, in under ten minutes (CHAOS_ONLY=member, CHAOS_SECONDS=4 a fault)
+	@bash scripts/chaos.sh
 
 fuzz: ## look for inputs that break a property (FUZZ_SECONDS=20 a target; coverage-guided where cargo-fuzz is there)
 	@bash scripts/fuzz.sh

@@ -24,6 +24,7 @@ SUITES=(
   "end-to-end|cli|only end_to_end_lab"
   "migrate|cli|only end_to_end_migrate"
   "fuzz|fuzz-targets|all"
+  "chaos|chaos|all"
 )
 
 # nextest is given a filter and the workspace, and not a package: cargo would choose other features of the dependencies

@@ -10,12 +10,25 @@ use jiff::Timestamp;
 use crate::http::Connection;
 
 /// The region of everything that is signed.
-pub(crate) const REGION: &str = "us-west-2";
+pub const REGION: &str = "us-west-2";
 
 /// Who signs, and for which address.
-pub(crate) struct Api {
-    pub(crate) address: SocketAddr,
-    credentials: Credentials,
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The address.
+    pub address: SocketAddr,
+    /// Who signs.
+    pub credentials: Credentials,
+}
+
+/// The text of the first element of that name.
+///
+/// # Errors
+/// If there is none.
+pub fn between(xml: &str, element: &str) -> anyhow::Result<String> {
+    let after = xml.split_once(&format!("<{element}>"));
+    let text = after.and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
+    text.map(|(text, _)| text.replace("&#x2F;", "/")).with_context(|| format!("no {element} in the answer"))
 }
 
 impl Api {
@@ -23,7 +36,7 @@ impl Api {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(crate) fn of_data_dir(address: SocketAddr, data: &Path) -> anyhow::Result<Self> {
+    pub fn of_data_dir(address: SocketAddr, data: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(data.join("aws/credentials"))?;
         let value = |key: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
@@ -37,7 +50,7 @@ impl Api {
     ///
     /// # Errors
     /// If it cannot be signed.
-    pub(crate) fn request(&self, service: &str, method: &str, target: &str, body: &str) -> anyhow::Result<Vec<u8>> {
+    pub fn request(&self, service: &str, method: &str, target: &str, body: &str) -> anyhow::Result<Vec<u8>> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let host = self.address.to_string();
         let signable = Request {
@@ -64,7 +77,7 @@ impl Api {
     ///
     /// # Errors
     /// If the answer is not good.
-    pub(crate) async fn call(&self, service: &str, method: &str, target: &str, body: &str) -> anyhow::Result<String> {
+    pub async fn call(&self, service: &str, method: &str, target: &str, body: &str) -> anyhow::Result<String> {
         let request = self.request(service, method, target, body)?;
         let mut connection = Connection::plain(self.address).await?;
         let answer = connection.ask(&request).await?;

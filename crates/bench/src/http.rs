@@ -16,34 +16,43 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 1024 * 1024;
 
 /// An open connection.
-pub(crate) struct Connection {
+pub struct Connection {
     stream: Box<dyn Stream>,
     buffer: Vec<u8>,
 }
 
 /// A status and the place of the body in the connection's buffer.
-pub(crate) struct Answer<'a> {
-    pub(crate) status: u16,
-    pub(crate) body: &'a [u8],
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: &'a [u8],
 }
 
 impl Connection {
     /// Opens a plain one.
-    pub(crate) async fn plain(address: SocketAddr) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// If nobody takes it.
+    pub async fn plain(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream: Box::new(stream), buffer: Vec::with_capacity(16 * 1024) })
     }
 
     /// Opens one over TLS, with the client certificate of a cluster's API server.
-    pub(crate) async fn tls(address: SocketAddr, tls: &Arc<ClientConfig>) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// If nobody takes it, or the other end is not whom it should be.
+    pub async fn tls(address: SocketAddr, tls: &Arc<ClientConfig>) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("127.0.0.1")?;
@@ -52,7 +61,10 @@ impl Connection {
     }
 
     /// Sends a request and reads the answer, which must have a `content-length`.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
+    ///
+    /// # Errors
+    /// If the connection breaks, or what comes is no such answer.
+    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
         self.buffer.clear();
@@ -91,7 +103,10 @@ fn content_length(line: &str) -> Option<usize> {
 }
 
 /// What an API server's client does: it trusts the data folder's authority and shows the cluster's certificate.
-pub(crate) fn client_config(pki: &Pki, cluster: &ClusterName) -> anyhow::Result<Arc<ClientConfig>> {
+///
+/// # Errors
+/// If there are no certificates.
+pub fn client_config(pki: &Pki, cluster: &ClusterName) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(pki.ca_der()?)?;
     let identity = pki.client(cluster, Timestamp::now())?;
@@ -104,7 +119,10 @@ pub(crate) fn client_config(pki: &Pki, cluster: &ClusterName) -> anyhow::Result<
 }
 
 /// What whoever comes with a bearer token does: it shows no certificate.
-pub(crate) fn tls_without_certificate(roots: RootCertStore) -> anyhow::Result<Arc<ClientConfig>> {
+///
+/// # Errors
+/// If TLS cannot be set up.
+pub fn tls_without_certificate(roots: RootCertStore) -> anyhow::Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -114,7 +132,8 @@ pub(crate) fn tls_without_certificate(roots: RootCertStore) -> anyhow::Result<Ar
 }
 
 /// A POST of JSON, as bytes.
-pub(crate) fn post_json(path: &str, body: &str) -> Vec<u8> {
+#[must_use]
+pub fn post_json(path: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json\r\n\
          content-length: {}\r\n\r\n{body}",

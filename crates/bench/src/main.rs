@@ -5,14 +5,11 @@
 //! measurement of every round goes to a file; the table shows medians and the smallest and largest round. What was not
 //! measured is said to be so, with the reason.
 
-mod api;
 mod aws_rows;
 mod core_rows;
-mod http;
 mod load;
 mod nginx;
 mod place;
-mod process;
 mod report;
 mod revocation_rows;
 mod server_rows;
@@ -24,6 +21,7 @@ mod write_rows;
 use std::path::Path;
 
 use anyhow::Context as _;
+use doorward_bench::{api, http, process};
 
 use crate::place::Place;
 use crate::report::Report;

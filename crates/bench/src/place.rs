@@ -29,7 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
 
-use crate::api::{Api, REGION};
+use crate::api::{Api, REGION, between};
 use crate::http::client_config;
 use crate::process::Process;
 use crate::settings::Settings;
@@ -227,13 +227,6 @@ pub(crate) async fn entry_of_caller(api: &Api) -> anyhow::Result<()> {
     let body = serde_json::json!({ "principalArn": arn, "kubernetesGroups": ["developers"] });
     api.call("eks", "POST", &format!("/clusters/{CLUSTER}/access-entries"), &body.to_string()).await?;
     Ok(())
-}
-
-/// The text of the first element of that name.
-pub(crate) fn between(xml: &str, element: &str) -> anyhow::Result<String> {
-    let after = xml.split_once(&format!("<{element}>"));
-    let text = after.and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
-    text.map(|(text, _)| text.to_owned()).with_context(|| format!("no {element} in the answer"))
 }
 
 /// The entry of a number: a role that views one namespace.

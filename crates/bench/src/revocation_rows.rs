@@ -20,9 +20,9 @@ use rustls_pki_types::pem::PemObject as _;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::api::{Api, REGION};
+use crate::api::{Api, REGION, between};
 use crate::http::{Connection, tls_without_certificate};
-use crate::place::{ACCOUNT, between};
+use crate::place::ACCOUNT;
 use crate::report::{Report, Rounds, Target, short};
 use crate::settings::Settings;
 

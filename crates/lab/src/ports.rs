@@ -57,6 +57,16 @@ impl Addresses {
     }
 }
 
+/// So many addresses of loopback that are free, and that no outgoing connection gets.
+///
+/// # Errors
+/// If there are none.
+pub fn free_addresses(count: usize) -> io::Result<Vec<SocketAddr>> {
+    // Held until the last is bound, so that no port is given out twice.
+    let held = (0..count).map(|_| bind_any(Ipv4Addr::LOCALHOST.into())).collect::<io::Result<Vec<_>>>()?;
+    held.iter().map(TcpListener::local_addr).collect()
+}
+
 /// Binds some free port that the system does not give to outgoing connections.
 ///
 /// A reserved port is let go before its server binds it, and a server that is started anew leaves its port for a

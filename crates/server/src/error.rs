@@ -93,6 +93,10 @@ pub enum WriteError {
     Behind,
 }
 
+/// What a client is told where [`WriteError::is_unknown`].
+pub(crate) const UNCONFIRMED: &str =
+    "The store did not confirm the change in time: it may or may not have been made. Look before you try again.";
+
 impl WriteError {
     /// Whether it may have been stored nevertheless.
     pub fn is_unknown(&self) -> bool {

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct EtcdCluster {
     members: Vec<Member>,
     scheme: &'static str,
+    /// What starts etcd and becomes it, with its arguments.
+    under: Vec<String>,
     folder: TempDir,
 }
 
@@ -45,6 +47,12 @@ impl EtcdCluster {
     /// Starts a cluster whose members listen with `scheme` and get these arguments on top.
     #[must_use]
     pub fn start_with(size: usize, scheme: &'static str, extra: &[String]) -> Self {
+        Self::start_under(&[], size, scheme, extra)
+    }
+
+    /// The same, by a program that becomes etcd, such as `setpriv --pdeathsig KILL`, with its arguments.
+    #[must_use]
+    pub fn start_under(under: &[&str], size: usize, scheme: &'static str, extra: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports: Vec<[SocketAddr; 3]> = free_ports(size);
         let all: Vec<String> =
@@ -64,7 +72,8 @@ impl EtcdCluster {
             args.extend_from_slice(extra);
             Member { client: *client, health: *health, args, child: None }
         });
-        let mut cluster = Self { members: members.collect(), scheme, folder };
+        let under = under.iter().map(|&word| word.to_owned()).collect();
+        let mut cluster = Self { members: members.collect(), scheme, under, folder };
         for at in 0..size {
             cluster.spawn(at);
         }
@@ -86,6 +95,12 @@ impl EtcdCluster {
         }
     }
 
+    /// The process of a member that runs.
+    #[must_use]
+    pub fn id(&self, at: usize) -> Option<u32> {
+        self.members[at].child.as_ref().map(Child::id)
+    }
+
     /// Starts a member again with what it had on disk.
     pub fn restart(&mut self, at: usize) {
         self.kill(at);
@@ -103,8 +118,10 @@ impl EtcdCluster {
 
     fn spawn(&mut self, at: usize) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path(at)).unwrap();
-        let mut command = Command::new(binary());
-        command.args(&self.members[at].args).stdin(Stdio::null());
+        let etcd = binary().into_os_string();
+        let mut words = self.under.iter().map(Into::into).chain([etcd]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(&self.members[at].args).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.members[at].child = Some(command.spawn().unwrap());
     }

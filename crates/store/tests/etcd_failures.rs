@@ -14,9 +14,10 @@ mod common;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::write_and_kill;
 use doorward_store::etcd_cluster::EtcdCluster;
@@ -98,6 +99,30 @@ async fn without_a_majority_nothing_is_written_and_afterwards_all_goes_on() {
     }
     assert_eq!(seen, last);
     assert_eq!(store.get(&key("k")).await.unwrap().unwrap().revision, last);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_watch_leaves_a_member_that_hangs_as_soon_as_a_write_finds_it_silent() {
+    let cluster = EtcdCluster::start(3);
+    let store = open(&cluster.endpoints()).await;
+    let first = put(&store, "k", 0).await.unwrap();
+    let mut watch = store.watch(&Prefix::all(), first).await.unwrap();
+    // The first that is asked, until it fails.
+    signal(&cluster, 0, "STOP");
+    let error = put(&store, "k", 1).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unknown(_)), "{error:?}");
+    let (asked, last) = loop {
+        let asked = Instant::now();
+        match put(&store, "k", 2).await {
+            Ok(revision) => break (asked, revision),
+            // The others may have to choose a leader first.
+            Err(error) => assert!(error.is_retryable(), "{error:?}"),
+        }
+    };
+    while watch.next().await.unwrap().unwrap().revision < last {}
+    // That the connection itself is found dead takes 15 seconds.
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    signal(&cluster, 0, "CONT");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -323,6 +348,11 @@ async fn move_leader(cluster: &EtcdCluster, round: usize) {
     // Only the leader itself gives its place away; it may have lost it meanwhile.
     let mut leader = Client::connect([at], None).await.unwrap();
     let _ = leader.move_leader(others[round % others.len()]).await;
+}
+
+fn signal(cluster: &EtcdCluster, at: usize, name: &str) {
+    let id = cluster.id(at).unwrap().to_string();
+    assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
 }
 
 async fn open(endpoints: &[String]) -> Arc<dyn Store> {

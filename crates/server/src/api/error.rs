@@ -4,7 +4,7 @@ use doorward_core::access_entry::AccessEntryError;
 use doorward_core::authentication_mode::ModeTransitionError;
 use http::StatusCode;
 
-use crate::error::WriteError;
+use crate::error::{UNCONFIRMED, WriteError};
 use crate::permission::Refusal;
 
 /// An error as AWS's protocols carry it.
@@ -133,7 +133,7 @@ impl From<WriteError> for ApiError {
         }
         tracing::error!(%error, "a change could not be stored");
         let message = if error.is_unknown() {
-            "The store did not confirm the change in time: it may or may not have been made. Look before you try again."
+            UNCONFIRMED
         } else {
             "The change could not be stored, and nothing was changed. Try again; the server's log says why."
         };

@@ -16,7 +16,7 @@ use crate::view::View;
 use crate::{iam, sts};
 
 impl From<WriteError> for ApiError {
-    /// Nothing was changed; the client may try again, unless what it asks for is too large.
+    /// Nothing was changed, or nobody knows; the client may try again, unless what it asks for is too large.
     fn from(error: WriteError) -> Self {
         if error.is_too_large() {
             return Self::sender(
@@ -26,7 +26,7 @@ impl From<WriteError> for ApiError {
             );
         }
         tracing::error!(%error, "a change could not be stored");
-        Self::internal()
+        if error.is_unknown() { Self::unconfirmed() } else { Self::internal() }
     }
 }
 
@@ -129,4 +129,19 @@ async fn run(
         error_type: None,
         body: outcome.body.into_bytes(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_store::StoreError;
+
+    use super::*;
+
+    #[test]
+    fn who_cannot_be_told_that_a_change_was_made_is_not_told_that_it_was_not() {
+        let told = |error| ApiError::from(WriteError::Store(error)).message;
+        let unknown = told(StoreError::Unknown("no answer".to_owned()));
+        assert!(unknown.contains("may or may not have been made"), "{unknown}");
+        assert!(told(StoreError::Full).contains("nothing was changed"));
+    }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::xml::Xml;
 use super::{Format, Service};
+use crate::error::UNCONFIRMED;
 use crate::permission::Refusal;
 
 /// A request that was refused.
@@ -51,6 +52,11 @@ impl ApiError {
             message: "The request could not be processed, and nothing was changed; try again.".to_owned(),
             fault: Fault::Receiver,
         }
+    }
+
+    /// An error of the server's after which nobody knows whether something was changed.
+    pub(crate) fn unconfirmed() -> Self {
+        Self { message: UNCONFIRMED.to_owned(), ..Self::internal() }
     }
 
     pub(crate) fn validation(message: impl Into<String>) -> Self {

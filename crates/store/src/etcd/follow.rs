@@ -88,7 +88,18 @@ impl Follower {
                 self.reconnect().await?;
                 continue;
             };
-            match connection.stream.message().await {
+            let at = connection.at;
+            let message = tokio::select! {
+                biased;
+                message = connection.stream.message() => message,
+                // A member that hangs says nothing, and its connection takes long to be found dead. Whoever asked it
+                // something meanwhile knows better.
+                () = self.members.left(at) => {
+                    self.lost("its member is not asked any more");
+                    continue;
+                }
+            };
+            match message {
                 Ok(Some(response)) => self.take(response)?,
                 Ok(None) => self.lost("etcd ended the watch"),
                 Err(error) => self.lost(&error.to_string()),

@@ -4,11 +4,10 @@
 //! Here every member has a connection of its own, made when it is first needed.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use etcd_client::{Client, ConnectOptions, Error};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::Failure;
@@ -30,7 +29,7 @@ pub(super) enum Call {
 pub(super) struct Members {
     members: Vec<Member>,
     /// The one that is asked, modulo their number.
-    current: AtomicUsize,
+    current: watch::Sender<usize>,
     options: ConnectOptions,
     request_timeout: Duration,
 }
@@ -45,7 +44,7 @@ impl Members {
         let member = |endpoint: &String| Member { endpoint: endpoint.clone(), client: OnceCell::new() };
         Self {
             members: options.endpoints.iter().map(member).collect(),
-            current: AtomicUsize::new(0),
+            current: watch::Sender::new(0),
             options: options.connect_options(),
             request_timeout: options.request_timeout,
         }
@@ -60,7 +59,7 @@ impl Members {
     {
         let deadline = Instant::now() + self.request_timeout;
         for attempt in 1.. {
-            let at = self.current.load(Ordering::Relaxed);
+            let at = self.current();
             let failure = match self.ask(at, deadline, call, &run).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
@@ -92,12 +91,24 @@ impl Members {
 
     /// Asks the next member from now on, unless somebody else has decided so meanwhile.
     pub(super) fn leave(&self, at: usize) {
-        let _ = self.current.compare_exchange(at, at.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
+        self.current.send_if_modified(|current| {
+            let is_asked = *current == at;
+            if is_asked {
+                *current = at.wrapping_add(1);
+            }
+            is_asked
+        });
     }
 
     /// Which member is asked at this moment, to be given to [`Members::leave`] when it fails.
     pub(super) fn current(&self) -> usize {
-        self.current.load(Ordering::Relaxed)
+        *self.current.borrow()
+    }
+
+    /// Returns once another member than that one is asked.
+    pub(super) async fn left(&self, at: usize) {
+        // The sender is ours: this ends only by what is waited for.
+        let _ = self.current.subscribe().wait_for(|current| *current != at).await;
     }
 
     async fn ask<T, F>(
