@@ -23,10 +23,7 @@ pub(crate) async fn init(dir: &LabDir, addresses: &Addresses, exe: &Path) -> Res
         format!("--out={}", dir.webhook().display()),
     ];
     run(exe, &args).await?;
-    Ok(WebhookFiles {
-        authentication: dir.webhook().join("authentication-webhook.kubeconfig"),
-        authorization: dir.webhook().join("authorization-webhook.kubeconfig"),
-    })
+    Ok(WebhookFiles::of_init(&dir.webhook()))
 }
 
 /// `doorward serve`.

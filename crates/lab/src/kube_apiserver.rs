@@ -1,7 +1,7 @@
 //! kube-apiserver, as the lab starts it: a command line that 1.20 and current versions both take.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::kubernetes::KubernetesApi;
@@ -19,9 +19,21 @@ const NO_CACHE: &str = "1ns";
 
 /// kubeconfig files that tell kube-apiserver where Doorward's webhooks are, as `doorward init` writes them.
 #[derive(Debug, Clone)]
-pub(crate) struct WebhookFiles {
-    pub(crate) authentication: PathBuf,
-    pub(crate) authorization: PathBuf,
+pub struct WebhookFiles {
+    /// For `--authentication-token-webhook-config-file`.
+    pub authentication: PathBuf,
+    /// For `--authorization-webhook-config-file`.
+    pub authorization: PathBuf,
+}
+
+impl WebhookFiles {
+    /// Those that `doorward init --out` wrote.
+    pub fn of_init(out: &Path) -> Self {
+        Self {
+            authentication: out.join("authentication-webhook.kubeconfig"),
+            authorization: out.join("authorization-webhook.kubeconfig"),
+        }
+    }
 }
 
 /// The command line.

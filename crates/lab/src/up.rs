@@ -32,10 +32,28 @@ pub async fn up(options: UpOptions, mut progress: impl FnMut(&str)) -> Result<La
 
 /// Starts etcd and kube-apiserver only, with RBAC and the workshop's objects: a real cluster for tests that need one
 /// and bring their own server, or none.
-pub async fn up_kubernetes(dir: LabDir, mut progress: impl FnMut(&str)) -> Result<LabState, LabError> {
+pub async fn up_kubernetes(dir: LabDir, progress: impl FnMut(&str)) -> Result<LabState, LabError> {
+    up_kubernetes_for(dir, None, progress).await
+}
+
+/// Like [`up_kubernetes`], with a kube-apiserver that asks webhooks which somebody else serves. It remembers no answer of
+/// theirs, as in every lab.
+pub async fn up_kubernetes_with_webhooks(
+    dir: LabDir,
+    webhooks: &WebhookFiles,
+    progress: impl FnMut(&str),
+) -> Result<LabState, LabError> {
+    up_kubernetes_for(dir, Some(webhooks), progress).await
+}
+
+async fn up_kubernetes_for(
+    dir: LabDir,
+    webhooks: Option<&WebhookFiles>,
+    mut progress: impl FnMut(&str),
+) -> Result<LabState, LabError> {
     let lab = Lab::claim(dir, Addresses::default(), None)?;
     lab.run_or_clean_up(&mut progress, async |lab, progress| {
-        lab.start_kubernetes(None, progress).await?;
+        lab.start_kubernetes(webhooks, progress).await?;
         lab.seed_kubernetes().await
     })
     .await
