@@ -21,6 +21,7 @@ use crate::bootstrap::{ensure_account, make_folder, server_name, session_key};
 use crate::config::{Config, IdentityProvider, Storage};
 use crate::engine::Engine;
 use crate::error::ServerError;
+use crate::health::Health;
 use crate::listener::{bind, serve};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
@@ -73,33 +74,38 @@ pub async fn run(
     let server = if store.is_shared() { Some(server_name(&config.data_dir)?) } else { None };
     let usage = Keeper::restore(&engine, server, Timestamp::now()).await;
     let sessions = Arc::new(session_key(&config.data_dir)?);
-    let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
+    let (tls, certificates) = webhook_tls(&config)?;
+    let tls = Arc::new(ArcSwap::from_pointee(tls));
     let metrics = Arc::<Metrics>::default();
     let verifier = Arc::new(verifier(&config, &sessions, &metrics)?);
 
+    let health = Arc::new(Health::new(Arc::clone(&engine), Arc::clone(&verifier), Arc::clone(&metrics)));
+    health.certificates.store(Some(Arc::new(certificates)));
     let api_handler = Arc::new(Api {
         engine: Arc::clone(&engine),
         sessions,
-        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
         bodies: BodyReader::new(api::MAX_BODY),
     });
     let webhook_handler = Arc::new(Webhooks {
         engine: Arc::clone(&engine),
-        verifier: Arc::clone(&verifier),
+        verifier,
         client_auth: config.client_auth,
-        metrics: Arc::clone(&metrics),
+        metrics,
         clock: jiff::Timestamp::now,
         bodies: BodyReader::new(webhook::MAX_BODY),
     });
-    let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics });
+    let known_certificates = Arc::clone(&health.certificates);
+    let ops_handler = Arc::new(Ops { health });
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),
         serve(webhook, Some(Arc::clone(&tls)), webhook_handler, stop.clone()),
-        keep_fresh(tls, &config, stop.clone()),
+        keep_fresh(tls, known_certificates, &config, stop.clone()),
         serve(ops, None, ops_handler, stop.clone()),
         follow_all(Arc::clone(&engine), stop.clone()),
         engine.follow(stop.clone()),
+        engine.measure_lag(stop.clone()),
         usage.run(&engine, stop),
     );
     store.close().await;
@@ -142,7 +148,7 @@ fn verifier(config: &Config, sessions: &Arc<SessionKey>, metrics: &Arc<Metrics>)
     let metrics = Arc::clone(metrics);
     let aws = AwsProvider::new(aws.as_ref().clone(), Arc::clone(credentials))?;
     Ok(Verifier::Aws(Box::new(
-        aws.with_observer(Arc::new(move |endpoint, outcome| metrics.sts_call(endpoint, outcome))),
+        aws.with_observer(Arc::new(move |endpoint, outcome, took| metrics.sts_call(endpoint, outcome, took))),
     )))
 }
 

@@ -1,6 +1,7 @@
 //! A running server, and a client that signs.
 
 pub mod hook;
+pub mod kubernetes;
 pub mod webhook;
 
 use std::path::Path;
