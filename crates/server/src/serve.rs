@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::api::{self, Api};
 use crate::aws_auth_watch::follow_all;
 use crate::body::BodyReader;
-use crate::bootstrap::{ensure_account, make_folder, server_name, session_key};
+use crate::bootstrap::{ensure_account, make_folder, random, server_name, session_key};
 use crate::config::{Config, IdentityProvider, Storage};
 use crate::engine::Engine;
 use crate::error::ServerError;
@@ -28,7 +28,7 @@ use crate::ops::Ops;
 use crate::secrets::{AUTHORITY, SESSION_KEY, is_secret};
 use crate::usage::Keeper;
 use crate::view::UnknownPrincipals;
-use crate::webhook::{self, Webhooks};
+use crate::webhook::{self, Decisions, Webhooks};
 use crate::webhook_tls::{keep_fresh, webhook_tls};
 
 /// Where the server listens, once it does.
@@ -93,6 +93,7 @@ pub async fn run(
         client_auth: config.client_auth,
         metrics,
         clock: jiff::Timestamp::now,
+        decisions: Decisions::new(random_number()?, config.audit_ids),
         bodies: BodyReader::new(webhook::MAX_BODY),
     });
     let known_certificates = Arc::clone(&health.certificates);
@@ -134,6 +135,12 @@ async fn open_database(data_dir: &Path) -> Result<SqliteStore, ServerError> {
 async fn share_secrets(store: &dyn Store, data_dir: &Path) -> Result<(), ServerError> {
     SESSION_KEY.share(store, data_dir, || session_key(data_dir).map(drop)).await?;
     AUTHORITY.share(store, data_dir, || Ok(Pki::open(data_dir, Timestamp::now()).map(drop)?)).await
+}
+
+/// A number that no other server has.
+fn random_number() -> Result<u64, ServerError> {
+    let [a, b, c, d, e, f, g, h, ..] = random()?;
+    Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
 
 fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::answer::{Refused, answer_subject_access_review, answer_token_review};
 use super::authenticate::Prover;
+use super::decision_id::Decisions;
 use crate::body::{BodyError, BodyReader};
 use crate::contact::Hook;
 use crate::engine::Engine;
@@ -46,6 +47,8 @@ pub struct Webhooks {
     pub metrics: Arc<Metrics>,
     /// Tells the time by which tokens are judged.
     pub clock: fn() -> Timestamp,
+    /// Names decisions.
+    pub decisions: Decisions,
     /// Reads bodies.
     pub bodies: BodyReader,
 }
@@ -99,7 +102,7 @@ impl Webhooks {
     }
 
     async fn authenticate(&self, name: &ClusterName, body: &[u8], now: Timestamp) -> Result<Bytes, Refused> {
-        let prover = Prover { verifier: &self.verifier, now };
+        let prover = Prover { verifier: &self.verifier, now, decision: self.decisions.next() };
         let answered = answer_token_review(|| self.engine.view_owned(), name, body, &prover).await;
         match &answered {
             Ok(answer) => self.metrics.authentication(answer.outcome),
@@ -111,7 +114,7 @@ impl Webhooks {
     }
 
     fn authorize(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Bytes, Refused> {
-        let answer = answer_subject_access_review(view, name, body)?;
+        let answer = answer_subject_access_review(view, name, body, self.decisions.next())?;
         self.metrics.authorization(answer.outcome);
         Ok(answer.body)
     }
