@@ -12,6 +12,7 @@ pub mod change;
 mod cluster_record;
 pub mod config;
 pub mod contact;
+pub mod diagnosis;
 pub mod eks;
 pub mod engine;
 mod error;

@@ -50,6 +50,14 @@ impl Place {
     pub(crate) fn run(&self, args: &[&str]) -> Answer {
         Answer::of(&mut self.doorward(args))
     }
+
+    /// Runs `doorward ARGS` as the administrator of the server whose data is here.
+    pub(crate) fn run_as_administrator(&self, args: &[&str]) -> Answer {
+        let aws = self.path().join("doorward-data/aws");
+        let mut command = self.doorward(args);
+        command.env("AWS_CONFIG_FILE", aws.join("config")).env("AWS_SHARED_CREDENTIALS_FILE", aws.join("credentials"));
+        Answer::of(command.env("AWS_PROFILE", "doorward"))
+    }
 }
 
 /// How a command ended.

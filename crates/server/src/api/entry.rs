@@ -123,16 +123,16 @@ impl Api {
                 // is looked for only where anything of that kind changed: a signature costs more than all the rest.
                 if current.directory_version == view.directory_version {
                     routed.permit(current, &call)?;
-                    return routed.run(current, &call);
+                    return routed.run(current, &self.health, &call);
                 }
                 let caller = authenticate(current)?.caller;
                 let call = Call { caller: &caller, ..call };
                 routed.permit(current, &call)?;
-                routed.run(current, &call)
+                routed.run(current, &self.health, &call)
             };
             self.engine.write(event, plan).await?
         } else {
-            routed.run(&view, &call)?.0
+            routed.run(&view, &self.health, &call)?.0
         };
         Ok(Answer::json(&body))
     }
@@ -231,10 +231,10 @@ impl Routed {
         }
     }
 
-    fn run(&self, view: &View, call: &Call<'_>) -> eks::Outcome {
+    fn run(&self, view: &View, health: &Health, call: &Call<'_>) -> eks::Outcome {
         match self {
             Self::Eks(route) => eks::run(route, view, call),
-            Self::Own(route) => own::run(route, view, call),
+            Self::Own(route) => own::run(route, view, || health.signs(), call),
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Lag {
 }
 
 /// How far what is known here agrees with the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreSigns {
     /// Everything that was stored at that time is in force here.
     pub confirmed: Timestamp,

@@ -1,8 +1,9 @@
 //! Doorward's own API, for what EKS has no operation: registering clusters, instances for node names, how
-//! access is used, the server's state.
+//! access is used, the server's state, what is wrong with it.
 //!
 //! Signed like the others, for the service `doorward`.
 
+mod diagnosis;
 mod instances;
 mod register;
 mod status;
@@ -13,6 +14,7 @@ use http::Method;
 use crate::api::ApiError;
 use crate::eks::parameters::body as json;
 use crate::eks::{Call, Outcome, segments, set_request_tags};
+use crate::health::Signs;
 use crate::permission::{Need, shown};
 use crate::view::View;
 
@@ -27,6 +29,7 @@ enum Operation {
     ListInstances,
     GetUsage { cluster: String },
     GetStatus,
+    GetDiagnosis,
 }
 
 /// An operation, and what IAM calls it.
@@ -65,6 +68,7 @@ impl Route {
                 (Operation::GetUsage { cluster: own(cluster) }, "GetUsage", false)
             }
             ("GET", ["doorward", "v1", "status"]) => (Operation::GetStatus, "GetStatus", false),
+            ("GET", ["doorward", "v1", "diagnosis"]) => (Operation::GetDiagnosis, "GetDiagnosis", false),
             _ => return Err(ApiError::unknown_operation(method, path)),
         };
         Ok(Self { operation, action, writes })
@@ -104,7 +108,7 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
                 arn("ec2", call.region, &format!("instance/{instance}"))
             }
             Operation::GetUsage { cluster } => arn("eks", call.region, &format!("cluster/{cluster}")),
-            Operation::ListInstances | Operation::GetStatus => "*".to_owned(),
+            Operation::ListInstances | Operation::GetStatus | Operation::GetDiagnosis => "*".to_owned(),
         };
         let action = format!("doorward:{}", route.action);
         vec![Need { action, shown: shown(&resource), resource, context }]
@@ -112,11 +116,11 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
     Ok(crate::permission::permit(caller, needs)?)
 }
 
-/// Runs an operation on a View, for a caller that may.
+/// Runs an operation on a View, for a caller that may. `signs` are what the server knows of itself.
 ///
 /// # Errors
 /// With the error types of EKS.
-pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
+pub fn run(route: &Route, view: &View, signs: impl FnOnce() -> Signs, call: &Call<'_>) -> Outcome {
     match &route.operation {
         Operation::RegisterCluster { cluster, request } => register::register(view, call, cluster, request),
         Operation::PutInstance { instance, body } => instances::put(view, call, instance, body),
@@ -124,5 +128,6 @@ pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::ListInstances => instances::list(view, call),
         Operation::GetUsage { cluster } => usage::usage(view, call, cluster),
         Operation::GetStatus => status::status(view, call),
+        Operation::GetDiagnosis => diagnosis::diagnosis(view, &signs(), call),
     }
 }
