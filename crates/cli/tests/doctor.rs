@@ -1,12 +1,7 @@
 //! `doorward doctor`: against a server that is well, one with a dead principal, one without an administrator, files that
 //! do not fit it, and no server at all. What needs a real kube-apiserver is tested on the lab.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails here has found what it looks for"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails here has found what it looks for")]
 
 mod common;
 
