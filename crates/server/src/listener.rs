@@ -21,7 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use jiff::Timestamp;
-use rustls::{CertificateError, ServerConfig};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -30,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::error::ServerError;
 use crate::per_client::PerClient;
+use crate::webhook_tls::refusal_reason;
 
 /// Connections that one address serves at once; more wait in the system's queue.
 const MAX_CONNECTIONS: u32 = 4096;
@@ -174,7 +175,7 @@ async fn connection<H: Handler>(
             http(stream, Peer { address, client, client_ends }, handler, stop, PATIENCE).await;
         }
         Ok(Err(error)) => {
-            let reason = tls_refusal(&error);
+            let reason = refusal_reason(&error);
             handler.refused_by_tls(reason);
             tracing::info!(%address, reason, %error, "a client was refused by TLS");
         }
@@ -182,25 +183,6 @@ async fn connection<H: Handler>(
             handler.refused_by_tls("timeout");
             tracing::info!(%address, reason = "timeout", "a client did not finish TLS in time");
         }
-    }
-}
-
-/// Why TLS failed, for metrics: what of a certificate is wrong, or who ended it.
-fn tls_refusal(error: &std::io::Error) -> &'static str {
-    let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
-        return "connection";
-    };
-    match error {
-        rustls::Error::NoCertificatesPresented => "no_certificate",
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate_expired",
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "certificate_not_yet_valid",
-            CertificateError::UnknownIssuer => "unknown_authority",
-            _ => "certificate",
-        },
-        // What the client thinks of the server's certificate.
-        rustls::Error::AlertReceived(_) => "refused_by_client",
-        _ => "protocol",
     }
 }
 

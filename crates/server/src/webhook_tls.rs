@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use doorward_cluster::pki::Pki;
 use jiff::Timestamp;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{CertificateError, RootCertStore, ServerConfig};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
@@ -90,6 +90,25 @@ pub(crate) async fn keep_fresh(
             }
             Err(error) => tracing::warn!(%error, "the webhooks' certificate cannot be read again, the old one stays"),
         }
+    }
+}
+
+/// Why TLS failed, for metrics: what of a certificate is wrong, or who ended it.
+pub(crate) fn refusal_reason(error: &std::io::Error) -> &'static str {
+    let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
+        return "connection";
+    };
+    match error {
+        rustls::Error::NoCertificatesPresented => "no_certificate",
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate_expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "certificate_not_yet_valid",
+            CertificateError::UnknownIssuer => "unknown_authority",
+            _ => "certificate",
+        },
+        // What the client thinks of the server's certificate.
+        rustls::Error::AlertReceived(_) => "refused_by_client",
+        _ => "protocol",
     }
 }
 
