@@ -33,7 +33,12 @@ const SESSIONS: usize = 8;
 /// Starts a lab, takes away in it what it gives, and stops it.
 pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
     let dir = LabDir::new(&settings.lab)?;
-    let options = UpOptions { dir: dir.clone(), addresses: Addresses::default(), doorward: settings.doorward.clone() };
+    let options = UpOptions {
+        dir: dir.clone(),
+        addresses: Addresses::default(),
+        doorward: settings.doorward.clone(),
+        audit: false,
+    };
     let state = doorward_lab::up(options, |_| {}).await?;
     let measured = in_lab(settings, &dir, &state, report).await;
     doorward_lab::down(&dir).await?;

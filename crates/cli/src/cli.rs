@@ -7,8 +7,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use crate::error::{CliError, exit};
 use crate::talk::Talk;
 use crate::{
-    cluster, completion, directory, init, kubeconfig, lab, logging, man, mapping, migrate, questions, replicas, serve,
-    status, store, token, world,
+    cluster, completion, directory, doctor, init, kubeconfig, lab, logging, man, mapping, migrate, questions, replicas,
+    serve, status, store, token, world,
 };
 
 const EXAMPLES: &str = "\
@@ -19,7 +19,8 @@ Examples:
   doorward cluster register prod --kubeconfig admin.conf   manage that cluster's access
   doorward mapping list --cluster prod                     see the rows of its aws-auth
   doorward can-i list pods -n shop --as arn:aws:iam::123456789012:role/dev --cluster prod
-  doorward status";
+  doorward status
+  doorward doctor                                          find out why somebody does not come in";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -71,6 +72,8 @@ enum Verb {
     Status(status::StatusArgs),
     /// List the servers of a common store, or wait until all of them decide by what was written.
     Replicas(replicas::ReplicasArgs),
+    /// Look at everything between an API server and its users, and say what is wrong and how to mend it.
+    Doctor(doctor::DoctorArgs),
     /// Take everything out of the server's store, put it in, or move it to another.
     Store(store::StoreVerbArgs),
     /// Print a token for a cluster, as `aws eks get-token` does.
@@ -128,6 +131,7 @@ fn run_verb(verb: Verb, talk: Talk) -> Result<ExitCode, CliError> {
             Verb::World(args) => world::run(args, talk).await,
             Verb::Status(args) => status::run(args, talk).await,
             Verb::Replicas(args) => replicas::run(args, talk).await,
+            Verb::Doctor(args) => doctor::run(args, talk).await,
             Verb::Store(args) => store::run(args, talk).await,
             Verb::Token(args) => token::run(args).await,
             Verb::Kubeconfig(args) => kubeconfig::run(args, talk).await,

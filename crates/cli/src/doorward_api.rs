@@ -1,6 +1,7 @@
 //! Doorward's own API, for what EKS has no operation.
 
 use doorward_core::aws_auth::Section;
+use doorward_server::diagnosis::Diagnosis;
 use doorward_sigv4::query::encode;
 use http::Method;
 use jiff::Timestamp;
@@ -169,6 +170,15 @@ impl DoorwardApi<'_> {
     /// If the server refuses or cannot reach its store, among others.
     pub(crate) async fn replicas(&self) -> Result<Value, AwsError> {
         self.call("ListReplicas", Method::GET, "/doorward/v1/replicas", None).await
+    }
+
+    /// What is wrong with the server and the clusters.
+    ///
+    /// # Errors
+    /// If the server refuses, among others.
+    pub(crate) async fn diagnosis(&self) -> Result<Diagnosis, AwsError> {
+        let answer = self.call("GetDiagnosis", Method::GET, "/doorward/v1/diagnosis", None).await?;
+        serde_json::from_value(answer).map_err(|error| self.strange("GetDiagnosis", &error))
     }
 
     /// The server's state, if it is a Doorward server that the settings name and not AWS: only Doorward serves its own

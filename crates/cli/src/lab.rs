@@ -65,6 +65,10 @@ struct UpArgs {
     /// Where kube-apiserver listens [default: any free port].
     #[arg(long, value_name = "ADDR")]
     kubernetes: Option<SocketAddr>,
+    /// Let kube-apiserver keep an audit log, `DIR/log/audit.jsonl`, with the ids of Doorward's decisions, whose log is in
+    /// JSON then.
+    #[arg(long)]
+    audit: bool,
 }
 
 #[derive(Debug, Args)]
@@ -122,7 +126,7 @@ async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
         ..any
     };
     let dir = args.dir.lab()?;
-    let options = UpOptions { dir: dir.clone(), addresses, doorward: std::env::current_exe()? };
+    let options = UpOptions { dir: dir.clone(), addresses, doorward: std::env::current_exe()?, audit: args.audit };
     let started = Instant::now();
     let starting = doorward_lab::up(options, |step| eprintln!("lab: {step}"));
     tokio::select! {

@@ -6,6 +6,7 @@ mod cluster;
 mod completion;
 mod data_dir;
 mod directory;
+mod doctor;
 mod doorward_api;
 mod error;
 mod init;

@@ -224,3 +224,26 @@ fn nothing_acknowledged_is_lost_and_nobody_is_refused_while_members_and_servers_
         assert!(lost.is_empty(), "lost of {}: {lost:?}", acknowledged.len());
     }
 }
+
+#[test]
+fn a_server_without_its_store_tells_how_old_its_answers_can_be_and_the_doctor_says_so() {
+    let mut cluster = EtcdCluster::start(1);
+    let replica = Replica::start(&cluster);
+    let lag = || replica.server.gauge("doorward_store_lag_seconds");
+    let store = || {
+        let answer = replica.place.run_as_administrator(&["doctor", "-o", "json"]);
+        let report: Value = serde_json::from_str(&answer.stdout).unwrap_or_else(|_| panic!("{answer:#?}"));
+        let steps = report["steps"].as_array().unwrap().clone();
+        steps.into_iter().find(|step| step["name"] == "store").unwrap()
+    };
+    until("the store is asked", || (0.5..3.0).contains(&lag()));
+    assert_eq!(store()["verdict"], "ok");
+    cluster.kill(0);
+    until("the lag grows", || lag() > 4.0);
+    until("the doctor knows", || store()["verdict"] != "ok");
+    assert!(store()["message"].as_str().unwrap().contains("the store does not answer"), "{:#}", store());
+    cluster.restart(0);
+    cluster.wait_healthy(0);
+    until("it has caught up", || lag() < 3.0);
+    until("the doctor knows that, too", || store()["verdict"] == "ok");
+}

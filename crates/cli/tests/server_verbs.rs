@@ -14,10 +14,7 @@ use serde_json::Value;
 
 /// Runs a verb as the server's administrator.
 fn run(place: &Place, args: &[&str]) -> Answer {
-    let aws = place.path().join("doorward-data/aws");
-    let mut command = place.doorward(args);
-    command.env("AWS_CONFIG_FILE", aws.join("config")).env("AWS_SHARED_CREDENTIALS_FILE", aws.join("credentials"));
-    Answer::of(command.env("AWS_PROFILE", "doorward"))
+    place.run_as_administrator(args)
 }
 
 fn json(place: &Place, args: &[&str]) -> Value {

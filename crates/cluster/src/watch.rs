@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -88,10 +90,29 @@ pub struct WatchState {
     pub health: Health,
 }
 
+/// When the API server last said that what was observed is what is. Apart from [`WatchState`], because it moves without
+/// any change: at each change, and with the list after each silence.
+#[derive(Debug, Default)]
+pub struct Confirmed(AtomicI64);
+
+impl Confirmed {
+    /// None before the first time.
+    pub fn at(&self) -> Option<Timestamp> {
+        let millis = self.0.load(Ordering::Relaxed);
+        (millis != 0).then(|| Timestamp::from_millisecond(millis).ok()).flatten()
+    }
+
+    /// Takes note that it was so at that time.
+    pub fn set(&self, at: Timestamp) {
+        self.0.store(at.as_millisecond(), Ordering::Relaxed);
+    }
+}
+
 /// A running watch. Dropping it ends the watch.
 #[derive(Debug)]
 pub struct AwsAuthWatch {
     state: watch::Receiver<WatchState>,
+    confirmed: Arc<Confirmed>,
     task: JoinHandle<()>,
 }
 
@@ -99,14 +120,21 @@ impl AwsAuthWatch {
     /// Begins to watch. Must be called within a tokio runtime; never fails, and never gives up.
     pub fn start(client: Client, timing: Timing) -> Self {
         let (sender, state) = watch::channel(WatchState { observed: None, health: Health::Starting });
-        let api = Api::namespaced(client, NAMESPACE);
-        let task = tokio::spawn(async move { Watcher { api, sender, timing }.run().await });
-        Self { state, task }
+        let confirmed = Arc::<Confirmed>::default();
+        let watcher =
+            Watcher { api: Api::namespaced(client, NAMESPACE), sender, confirmed: Arc::clone(&confirmed), timing };
+        let task = tokio::spawn(async move { watcher.run().await });
+        Self { state, confirmed, task }
     }
 
     /// What is known now, and every change of it. States may be skipped, the last one never is.
     pub fn state(&self) -> watch::Receiver<WatchState> {
         self.state.clone()
+    }
+
+    /// When it was last confirmed, now and from here on.
+    pub fn confirmed(&self) -> Arc<Confirmed> {
+        Arc::clone(&self.confirmed)
     }
 }
 
@@ -119,6 +147,7 @@ impl Drop for AwsAuthWatch {
 struct Watcher {
     api: Api<ConfigMap>,
     sender: watch::Sender<WatchState>,
+    confirmed: Arc<Confirmed>,
     timing: Timing,
 }
 
@@ -174,6 +203,7 @@ impl Watcher {
 
     fn observed(&self, config_map: Option<ConfigMap>) {
         let at = Timestamp::now();
+        self.confirmed.set(at);
         let resource_version = config_map.as_ref().and_then(|found| found.metadata.resource_version.clone());
         let data = config_map.map(|found| found.data.unwrap_or_default());
         self.sender.send_if_modified(|state| {

@@ -161,8 +161,11 @@ async fn an_api_server_that_hangs_is_noticed_and_silence_is_no_failure() {
     let mut state = watch.state();
     wait_for(&watch, "that there is none", is_absent).await;
     state.mark_unchanged();
+    let confirmed = watch.confirmed().at().unwrap();
     tokio::time::sleep(4 * second).await;
     assert!(!state.has_changed().unwrap(), "what is known already is not told again");
+    let again = watch.confirmed().at().unwrap().duration_since(confirmed);
+    assert!(again > jiff::SignedDuration::from_secs(1), "it is confirmed all the same, and was not: {again}");
 
     server.signal_kube_apiserver("STOP");
     let failing = wait_for(&watch, "the failure", |state| matches!(state.health, Health::Failing { .. })).await;

@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod cluster_name;
 pub mod compare;
 pub mod directory;
+pub mod existence;
 mod few;
 pub mod lint;
 pub mod lock_out;

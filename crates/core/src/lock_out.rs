@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::directory::Directory;
 use crate::permissions::{NODE_PREFIX, NODES, PermissionSet, permissions};
-use crate::principal::Principal;
+use crate::principal::{Principal, PrincipalArn};
 use crate::questions::Caller;
 use crate::rbac::{Attributes, ResourceAttributes};
 use crate::world::World;
@@ -50,7 +50,7 @@ impl fmt::Display for LockOut {
 /// by entries or aws-auth before has none to lose.
 pub fn lock_outs(before: &World, after: &World, caller: Option<&Principal>) -> Vec<LockOut> {
     let mut found: Vec<LockOut> = caller.and_then(|caller| caller_lost(before, after, caller)).into_iter().collect();
-    if has_administrator(before) && !has_administrator(after) {
+    if has_administrator(before, |_| true) && !has_administrator(after, |_| true) {
         found.push(LockOut::LastAdministrator);
     }
     let nodes = node_roles(before).into_iter().filter(|(_, node)| is_node(before, node) && !is_node(after, node));
@@ -86,11 +86,16 @@ fn caller_lost(before: &World, after: &World, caller: &Principal) -> Option<Lock
     Some(LockOut::Caller { arn, lost: lost.to_owned() })
 }
 
-/// Whether an entry or a row that counts gives somebody everything.
-fn has_administrator(world: &World) -> bool {
+/// Whether an entry or a row that counts gives somebody everything, of those who `exist`. An entry with a unique id counts
+/// only if the World's directory knows its principal by that.
+pub fn has_administrator(world: &World, exists: impl Fn(&PrincipalArn) -> bool) -> bool {
     // A request for the name `*` is covered by nothing but a rule for everything.
     let everything = ResourceAttributes { verb: "*", group: "*", resource: "*", ..ResourceAttributes::default() };
-    named(world).iter().any(|principal| {
+    let is_there = |principal: &&Principal| {
+        // A session's canonical ARN is that of its role.
+        exists(&principal.canonical)
+    };
+    named(world).iter().filter(is_there).any(|principal| {
         permissions(world, principal)
             .is_ok_and(|access| access.permissions.decide(&Attributes::Resource(everything)).is_allowed())
     })

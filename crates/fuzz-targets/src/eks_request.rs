@@ -3,6 +3,7 @@
 use doorward_core::arn::Arn;
 use doorward_server::api::ApiError;
 use doorward_server::change::Change;
+use doorward_server::health::Signs;
 use doorward_server::view::View;
 use doorward_server::{eks, own};
 use doorward_store::{Item, Key, Revision, Versioned};
@@ -41,7 +42,7 @@ fn run(view: &View, method: &Method, path: &str, query: &str, body: &[u8]) -> Re
     let new_id = "11111111-2222-4333-8444-555555555555";
     let call = eks::Call { caller: &WORLD.alice, now: now(), region: "us-west-2", new_id, query };
     if path.starts_with("/doorward/") {
-        own::run(&own::Route::parse(method, path, body)?, view, &call)
+        own::run(&own::Route::parse(method, path, body)?, view, Signs::default, &call)
     } else {
         eks::run(&eks::Route::parse(method, path, query, body)?, view, &call)
     }

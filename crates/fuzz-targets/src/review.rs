@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use doorward_identity::{LocalProvider, Verifier};
-use doorward_server::webhook::{Prover, Refused, answer_subject_access_review, answer_token_review};
+use doorward_server::webhook::{
+    AuditIds, Decisions, Prover, Refused, answer_subject_access_review, answer_token_review,
+};
 use futures::executor::block_on;
 use serde_json::Value;
 
@@ -14,7 +16,8 @@ use crate::{Outcome, assert_is_a_message};
 /// shows nothing of the token; nothing is the server's fault.
 pub fn token_review(data: &[u8]) -> Outcome {
     let verifier = Verifier::Local(Box::new(LocalProvider::new(hosts(), Arc::new(sessions()))));
-    let prover = Prover { verifier: &verifier, now: now() };
+    let decision = Decisions::new(0, AuditIds::Off).next();
+    let prover = Prover { verifier: &verifier, now: now(), decision };
     let view = || Arc::new(WORLD.view.clone());
     let answered = match block_on(answer_token_review(view, &cluster(), data, &prover)) {
         Ok(answered) => answered,
@@ -43,7 +46,8 @@ pub fn token_review(data: &[u8]) -> Outcome {
 /// The answer to a SubjectAccessReview is one of its version and never a denial; whoever is allowed something has the
 /// uid and the principal id of one who has an entry, and asks for nothing that viewing or editing does not include.
 pub fn subject_access_review(data: &[u8]) -> Outcome {
-    let answered = match answer_subject_access_review(&WORLD.view, &cluster(), data) {
+    let decision = Decisions::new(0, AuditIds::Off).next();
+    let answered = match answer_subject_access_review(&WORLD.view, &cluster(), data, decision) {
         Ok(answered) => answered,
         Err(refused) => return check_refused(&refused),
     };

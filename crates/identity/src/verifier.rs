@@ -5,7 +5,7 @@ use std::sync::Arc;
 use doorward_core::principal::Principal;
 use jiff::Timestamp;
 
-use crate::aws::{AwsProvider, IdentityError};
+use crate::aws::{AwsProvider, BudgetLeft, IdentityError};
 use crate::directory::Directory;
 use crate::local::LocalProvider;
 use crate::node;
@@ -56,6 +56,14 @@ impl Verifier {
         match self {
             Self::Local(_) => Ok(node::private_dns_name(directory, principal).map(str::to_owned)),
             Self::Aws(aws) => aws.private_dns_name(principal).await,
+        }
+    }
+
+    /// How many calls to STS could be made now; none where STS is not asked.
+    pub fn sts_budget(&self) -> Option<BudgetLeft> {
+        match self {
+            Self::Local(_) => None,
+            Self::Aws(aws) => Some(aws.sts_budget()),
         }
     }
 

@@ -326,14 +326,17 @@ async fn nothing_that_is_said_of_a_token_shows_it() {
 #[tokio::test(start_paused = true)]
 async fn the_observer_is_told_of_each_call_in_words_from_closed_lists() {
     let sts = Arc::new(DirectorySts::new(World::new().directory));
-    let told: Arc<std::sync::Mutex<Vec<(&str, &str)>>> = Arc::default();
+    let told: Arc<std::sync::Mutex<Vec<(&str, &str, bool)>>> = Arc::default();
     let observer = Arc::clone(&told);
     let provider = AwsProvider::with_transport(limited(1, 4), sts, Arc::new(StaticCredentials(credentials())))
         .unwrap()
-        .with_observer(Arc::new(move |endpoint, outcome| observer.lock().unwrap().push((endpoint, outcome))));
+        .with_observer(Arc::new(move |endpoint, outcome, took| {
+            observer.lock().unwrap().push((endpoint, outcome, took.is_some()))
+        }));
     for token in [token(0), token(0), forged(0), forged(0), forged(1)] {
         let _ = provider.verify("demo", &token, now()).await;
     }
     let told = told.lock().unwrap().clone();
-    assert_eq!(told, [("us-west-2", "ok"), ("us-west-2", "sts_refused"), ("us-west-2", "throttled_by_budget")]);
+    let of = |outcome, was_made| ("us-west-2", outcome, was_made);
+    assert_eq!(told, [of("ok", true), of("sts_refused", true), of("throttled_by_budget", false)]);
 }

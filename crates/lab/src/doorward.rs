@@ -27,14 +27,17 @@ pub(crate) async fn init(dir: &LabDir, addresses: &Addresses, exe: &Path) -> Res
 }
 
 /// `doorward serve`.
-pub(crate) fn serve(dir: &LabDir, addresses: &Addresses, exe: &Path) -> ProcessSpec {
-    let args = vec![
+pub(crate) fn serve(dir: &LabDir, addresses: &Addresses, exe: &Path, audit: bool) -> ProcessSpec {
+    let mut args = vec![
         "serve".to_owned(),
         format!("--data-dir={}", dir.doorward_data().display()),
         format!("--api={}", addresses.api),
         format!("--webhook={}", addresses.webhook),
         format!("--ops={}", addresses.ops),
     ];
+    if audit {
+        args.extend(["--audit-ids=on".to_owned(), "--log-format=json".to_owned()]);
+    }
     ProcessSpec { name: NAME, program: exe.to_owned(), args, log: dir.log(NAME) }
 }
 

@@ -78,6 +78,20 @@ pub(crate) fn spec(
     ProcessSpec { name: NAME, program: binaries.kube_apiserver.clone(), args, log: dir.log(NAME) }
 }
 
+/// Lets it write who did what, and why they might, to [`LabDir::audit_log`].
+pub(crate) fn keep_audit_log(dir: &LabDir, spec: &mut ProcessSpec) -> Result<(), LabError> {
+    let policy = dir.pki().join("audit-policy.yaml");
+    write_private(
+        &policy,
+        b"apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n",
+    )?;
+    spec.args.extend([
+        format!("--audit-policy-file={}", policy.display()),
+        format!("--audit-log-path={}", dir.audit_log().display()),
+    ]);
+    Ok(())
+}
+
 /// Writes the kubeconfig of the cluster's own administrator, who comes with a client certificate and so does not pass
 /// through Doorward.
 pub(crate) fn write_admin_kubeconfig(dir: &LabDir, addresses: &Addresses, pki: &Pki) -> Result<(), LabError> {

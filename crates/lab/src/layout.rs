@@ -110,6 +110,11 @@ impl LabDir {
         self.logs().join(format!("{name}.log"))
     }
 
+    /// The audit log of a kube-apiserver that keeps one.
+    pub fn audit_log(&self) -> PathBuf {
+        self.logs().join("audit.jsonl")
+    }
+
     /// Refuses a folder with things in it that no lab made. Nothing is written.
     pub(crate) fn check_ours(&self) -> Result<(), LabError> {
         if self.state().exists() || self.holds_nothing_of_others()? {

@@ -20,13 +20,17 @@ pub struct UpOptions {
     pub addresses: Addresses,
     /// The `doorward` to run: usually the very program that asks.
     pub doorward: PathBuf,
+    /// Whether kube-apiserver keeps an audit log ([`LabDir::audit_log`]) and Doorward puts the ids of its decisions
+    /// there; its own log is in JSON then.
+    pub audit: bool,
 }
 
 /// Starts everything, seeds it, and returns once the walkthrough's first command would work. The processes stay in the
 /// background. `progress` hears each step as it begins. When a step fails, what was started is stopped again; the logs
 /// stay.
 pub async fn up(options: UpOptions, mut progress: impl FnMut(&str)) -> Result<LabState, LabError> {
-    let lab = Lab::claim(options.dir, options.addresses, Some(options.doorward))?;
+    let mut lab = Lab::claim(options.dir, options.addresses, Some(options.doorward))?;
+    lab.audit = options.audit;
     lab.run_or_clean_up(&mut progress, Lab::start_all).await
 }
 
@@ -91,6 +95,7 @@ struct Lab {
     dir: LabDir,
     state: LabState,
     binaries: Binaries,
+    audit: bool,
     _lock: crate::layout::Lock,
 }
 
@@ -114,7 +119,7 @@ impl Lab {
         dir.prepare()?;
         let state = LabState::new(addresses, exe);
         state.write(&dir)?;
-        Ok(Self { dir, state, binaries, _lock: lock })
+        Ok(Self { dir, state, binaries, audit: false, _lock: lock })
     }
 
     async fn run_or_clean_up(
@@ -151,7 +156,7 @@ impl Lab {
         create_private_dir(&self.dir.doorward_data())?;
         let webhooks = doorward::init(&self.dir, &addresses, &exe).await?;
         progress("doorward: starting");
-        let process = self.start(doorward::serve(&self.dir, &addresses, &exe))?;
+        let process = self.start(doorward::serve(&self.dir, &addresses, &exe, self.audit))?;
         doorward::wait_ready(&process, &addresses).await?;
 
         self.start_kubernetes(Some(&webhooks), progress).await?;
@@ -181,7 +186,10 @@ impl Lab {
         etcd::wait_ready(&process, &addresses).await?;
 
         progress("kube-apiserver: starting");
-        let spec = kube_apiserver::spec(&self.dir, &self.binaries, &addresses, &pki, webhooks);
+        let mut spec = kube_apiserver::spec(&self.dir, &self.binaries, &addresses, &pki, webhooks);
+        if self.audit {
+            kube_apiserver::keep_audit_log(&self.dir, &mut spec)?;
+        }
         let process = self.start(spec)?;
         kube_apiserver::wait_ready(&process, &KubernetesApi::connect(&self.dir).await?).await
     }

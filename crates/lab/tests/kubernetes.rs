@@ -104,7 +104,7 @@ async fn a_busy_port_is_named_and_nothing_is_left_behind() {
     let (_guard, dir) = lab();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addresses = Addresses { api: taken.local_addr().unwrap(), ..Addresses::default() };
-    let options = UpOptions { dir: dir.clone(), addresses, doorward: "/bin/false".into() };
+    let options = UpOptions { dir: dir.clone(), addresses, doorward: "/bin/false".into(), audit: false };
     let error = up(options, |_| {}).await.unwrap_err();
     assert!(matches!(error, LabError::AddressUnavailable { .. }), "{error}");
     assert!(matches!(status(&dir), Err(LabError::NotRunning { .. })));
@@ -115,7 +115,7 @@ async fn a_doorward_that_fails_is_told_and_nothing_is_left_behind() {
     let (_guard, dir) = lab();
     let doorward =
         script(dir.root().parent().unwrap(), "if [ $1 = init ]; then exit 0; fi; echo no space left; exit 1");
-    let options = UpOptions { dir: dir.clone(), addresses: Addresses::default(), doorward };
+    let options = UpOptions { dir: dir.clone(), addresses: Addresses::default(), doorward, audit: false };
     let error = up(options, |_| {}).await.unwrap_err();
     let message = error.to_string();
     assert!(matches!(error, LabError::Exited { .. }), "{message}");

@@ -62,6 +62,8 @@ async fn follow(engine: Arc<Engine>, name: ClusterName, kubeconfig: String) {
             return;
         }
     };
+    let confirmed = watch.confirmed();
+    engine.observe(&name, |cluster| cluster.aws_auth_confirmed = Arc::clone(&confirmed));
     let mut states = watch.state();
     let mut seen: Option<Observed> = None;
     loop {

@@ -11,7 +11,7 @@ use doorward_identity::hosts::LocalEndpoint;
 use doorward_store::{SealingKeys, Store};
 
 use crate::view::Limits;
-use crate::webhook::ClientAuth;
+use crate::webhook::{AuditIds, ClientAuth};
 
 /// Who proves the tokens of the token webhook. The API is signed with keys of the local directory either way.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +68,8 @@ pub struct Config {
     pub api_urls: Vec<LocalEndpoint>,
     /// More names and addresses under which API servers reach the webhooks, for the server's certificate.
     pub webhook_names: Vec<String>,
+    /// Whether the API servers' audits are to have the ids of decisions.
+    pub audit_ids: AuditIds,
     /// How much there may be of something.
     pub limits: Limits,
     /// Who proves tokens.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use doorward_cluster::pki::client_of;
+use doorward_cluster::pki::{client_of, end_of};
 use doorward_core::cluster_name::ClusterName;
 use http::{Request, Response, Version};
 use http_body_util::Full;
@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::error::ServerError;
 use crate::per_client::PerClient;
+use crate::webhook_tls::refusal_reason;
 
 /// Connections that one address serves at once; more wait in the system's queue.
 const MAX_CONNECTIONS: u32 = 4096;
@@ -77,6 +79,9 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: Arc<Peer>,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// Takes note that a client did not get through TLS; `reason` is from a closed list.
+    fn refused_by_tls(&self, _reason: &'static str) {}
 }
 
 /// What is known of a connection's other end.
@@ -87,6 +92,8 @@ pub struct Peer {
     /// The cluster whose API server it is, by the certificate that it showed and that was verified. Read once for a
     /// connection: to take a certificate apart costs more than most decisions.
     pub client: Option<ClusterName>,
+    /// When that certificate ends.
+    pub client_ends: Option<Timestamp>,
 }
 
 /// Takes an address.
@@ -158,16 +165,24 @@ async fn connection<H: Handler>(
     // Answers are small and complete: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return http(stream, Peer { address, client: None }, handler, stop, PATIENCE).await;
+        return http(stream, Peer { address, client: None, client_ends: None }, handler, stop, PATIENCE).await;
     };
     match tokio::time::timeout(PATIENCE.headers, TlsAcceptor::from(tls.load_full()).accept(stream)).await {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let client = shown.and_then(|certificate| client_of(certificate));
-            http(stream, Peer { address, client }, handler, stop, PATIENCE).await;
+            let client_ends = shown.and_then(|certificate| end_of(certificate));
+            http(stream, Peer { address, client, client_ends }, handler, stop, PATIENCE).await;
         }
-        Ok(Err(error)) => tracing::info!(%address, %error, "a client was refused by TLS"),
-        Err(_) => tracing::info!(%address, "a client did not finish TLS in time"),
+        Ok(Err(error)) => {
+            let reason = refusal_reason(&error);
+            handler.refused_by_tls(reason);
+            tracing::info!(%address, reason, %error, "a client was refused by TLS");
+        }
+        Err(_) => {
+            handler.refused_by_tls("timeout");
+            tracing::info!(%address, reason = "timeout", "a client did not finish TLS in time");
+        }
     }
 }
 
@@ -302,7 +317,7 @@ mod tests {
     }
 
     fn peer() -> Peer {
-        Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), client: None }
+        Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), client: None, client_ends: None }
     }
 
     /// What a connection that sent `bytes` hears, and after how long it is closed. Time does not pass by itself here.

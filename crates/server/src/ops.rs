@@ -4,23 +4,25 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use doorward_identity::Verifier;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::Engine;
+use crate::health::Health;
 use crate::listener::{Handler, Peer};
-use crate::metrics::Metrics;
+use crate::metrics::state::State;
+
+/// The store is asked for its last write every second.
+const LATE_SECONDS: i64 = 10;
+
+/// The webhooks' certificate is renewed by itself 30 days before its end.
+const ENDING: SignedDuration = SignedDuration::from_hours(28 * 24);
 
 /// Answers `/livez`, `/readyz`, `/healthz` (each with `?verbose`) and `/metrics`.
 pub struct Ops {
-    /// What is known.
-    pub engine: Arc<Engine>,
-    /// Who proves tokens.
-    pub verifier: Arc<Verifier>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
+    /// What is told.
+    pub health: Arc<Health>,
 }
 
 impl Handler for Ops {
@@ -35,7 +37,7 @@ impl Handler for Ops {
             "/readyz" | "/healthz" => report(&self.checks().await, verbose),
             "/metrics" => respond(
                 StatusCode::OK,
-                self.metrics.text(),
+                self.health.metrics.text(State::of(&self.health, Timestamp::now())),
                 "application/openmetrics-text; version=1.0.0; charset=utf-8",
             ),
             _ => respond(
@@ -60,17 +62,34 @@ impl Ops {
         let mut checks = vec![Check {
             name: "store".to_owned(),
             // Without the store what is known is still answered, so the server stays ready.
-            problem: self.engine.store_health().await.err().map(|error| error.to_string()),
+            problem: self.health.engine.store_health().await.err().map(|error| error.to_string()),
             required: false,
         }];
+        let (now, store) = (Timestamp::now(), self.health.engine.store_signs());
+        let age = now.duration_since(store.confirmed).as_secs();
+        checks.push(Check {
+            name: "agreement with the store".to_owned(),
+            problem: (age > LATE_SECONDS)
+                .then(|| format!("was last confirmed {age} s ago, {} revisions are missing", store.revisions_behind)),
+            required: false,
+        });
+        let certificates = self.health.certificates.load_full();
+        let ends = certificates.map(|own| own.webhook_ends.min(own.authority_ends));
+        checks.push(Check {
+            name: "certificates".to_owned(),
+            problem: ends
+                .filter(|ends| *ends < now + ENDING)
+                .map(|ends| format!("the first of them ends at {ends:.0}")),
+            required: false,
+        });
         // Identities that are known already are let in without them.
-        let failing = self.verifier.failing_endpoints().into_iter();
+        let failing = self.health.verifier.failing_endpoints().into_iter();
         checks.extend(failing.map(|host| Check {
             name: format!("AWS at {host}"),
             problem: Some("failed several times in a row and is left alone for a moment".to_owned()),
             required: false,
         }));
-        let view = self.engine.view_owned();
+        let view = self.health.engine.view_owned();
         for cluster in view.clusters().filter(|cluster| cluster.world.mode().uses_aws_auth()) {
             let health = &cluster.aws_auth;
             let problem = match (&health.failing, health.seen) {

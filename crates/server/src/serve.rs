@@ -17,17 +17,18 @@ use tokio::sync::watch;
 use crate::api::{self, Api};
 use crate::aws_auth_watch::follow_all;
 use crate::body::BodyReader;
-use crate::bootstrap::{ensure_account, make_folder, server_name, session_key};
+use crate::bootstrap::{ensure_account, make_folder, random, server_name, session_key};
 use crate::config::{Config, IdentityProvider, Storage};
 use crate::engine::Engine;
 use crate::error::ServerError;
+use crate::health::Health;
 use crate::listener::{bind, serve};
 use crate::metrics::Metrics;
 use crate::ops::Ops;
 use crate::secrets::{AUTHORITY, SESSION_KEY, is_secret};
 use crate::usage::Keeper;
 use crate::view::UnknownPrincipals;
-use crate::webhook::{self, Webhooks};
+use crate::webhook::{self, Decisions, Webhooks};
 use crate::webhook_tls::{keep_fresh, webhook_tls};
 
 /// Where the server listens, once it does.
@@ -82,35 +83,41 @@ pub async fn run(
     let name = server.clone().unwrap_or_default();
     let usage = Keeper::restore(&engine, server, Timestamp::now()).await;
     let sessions = Arc::new(session_key(&config.data_dir)?);
-    let tls = Arc::new(ArcSwap::from_pointee(webhook_tls(&config)?));
+    let (tls, certificates) = webhook_tls(&config)?;
+    let tls = Arc::new(ArcSwap::from_pointee(tls));
     let metrics = Arc::<Metrics>::default();
     let verifier = Arc::new(verifier(&config, &sessions, &metrics)?);
 
+    let health = Arc::new(Health::new(Arc::clone(&engine), Arc::clone(&verifier), Arc::clone(&metrics)));
+    health.certificates.store(Some(Arc::new(certificates)));
     let api_handler = Arc::new(Api {
         engine: Arc::clone(&engine),
         sessions,
-        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
         bodies: BodyReader::new(api::MAX_BODY),
     });
     let webhook_handler = Arc::new(Webhooks {
         engine: Arc::clone(&engine),
-        verifier: Arc::clone(&verifier),
+        verifier,
         client_auth: config.client_auth,
-        metrics: Arc::clone(&metrics),
+        metrics,
         clock: jiff::Timestamp::now,
+        decisions: Decisions::new(random_number()?, config.audit_ids),
         bodies: BodyReader::new(webhook::MAX_BODY),
     });
-    let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics });
     let api_address = addresses.api.to_string();
+    let known_certificates = Arc::clone(&health.certificates);
+    let ops_handler = Arc::new(Ops { health });
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),
         serve(webhook, Some(Arc::clone(&tls)), webhook_handler, stop.clone()),
-        keep_fresh(tls, &config, stop.clone()),
+        keep_fresh(tls, known_certificates, &config, stop.clone()),
         serve(ops, None, ops_handler, stop.clone()),
         follow_all(Arc::clone(&engine), stop.clone()),
         engine.follow(stop.clone()),
         engine.announce(&name, &api_address, stop.clone()),
+        engine.measure_lag(stop.clone()),
         usage.run(&engine, stop),
     );
     store.close().await;
@@ -141,6 +148,12 @@ async fn share_secrets(store: &dyn Store, data_dir: &Path) -> Result<(), ServerE
     AUTHORITY.share(store, data_dir, || Ok(Pki::open(data_dir, Timestamp::now()).map(drop)?)).await
 }
 
+/// A number that no other server has.
+fn random_number() -> Result<u64, ServerError> {
+    let [a, b, c, d, e, f, g, h, ..] = random()?;
+    Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+}
+
 fn local(listener: &tokio::net::TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
 }
@@ -153,7 +166,7 @@ fn verifier(config: &Config, sessions: &Arc<SessionKey>, metrics: &Arc<Metrics>)
     let metrics = Arc::clone(metrics);
     let aws = AwsProvider::new(aws.as_ref().clone(), Arc::clone(credentials))?;
     Ok(Verifier::Aws(Box::new(
-        aws.with_observer(Arc::new(move |endpoint, outcome| metrics.sts_call(endpoint, outcome))),
+        aws.with_observer(Arc::new(move |endpoint, outcome, took| metrics.sts_call(endpoint, outcome, took))),
     )))
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use doorward_cluster::watch::Confirmed;
 use doorward_core::cluster::Cluster;
 use doorward_core::cluster_name::ClusterName;
 use doorward_core::world::World;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
 use crate::replica::Replicas;
+use crate::contact::Contact;
 use crate::update_record::UpdateRecord;
 use crate::usage::Usage;
 
@@ -76,8 +78,12 @@ pub struct ClusterView {
     pub updates: imbl::OrdMap<String, UpdateRecord>,
     /// Whether aws-auth is known, and since when not.
     pub aws_auth: AwsAuthHealth,
+    /// When its API server last confirmed the aws-auth that is in force. Moves without a new View.
+    pub aws_auth_confirmed: Arc<Confirmed>,
     /// How its entries and its rows of aws-auth are used.
     pub usage: Usage,
+    /// When its API server called.
+    pub contact: Arc<Contact>,
 }
 
 /// What is known of a cluster's aws-auth.
@@ -160,7 +166,9 @@ impl View {
             self.in_cluster(&observed.record.name, |cluster| {
                 cluster.world = cluster.world.with_same_aws_auth(&observed.world);
                 cluster.aws_auth = observed.aws_auth.clone();
+                cluster.aws_auth_confirmed = Arc::clone(&observed.aws_auth_confirmed);
                 cluster.usage = observed.usage.clone();
+                cluster.contact = Arc::clone(&observed.contact);
             });
         }
         self
@@ -174,7 +182,9 @@ impl View {
             world: World::new(record.authentication_mode),
             updates: imbl::OrdMap::new(),
             aws_auth: AwsAuthHealth::default(),
+            aws_auth_confirmed: Arc::default(),
             usage: Usage::default(),
+            contact: Arc::default(),
         };
         let mut view = self.clusters.get(&record.name).map_or_else(fresh, |view| ClusterView::clone(view));
         view.world = view.world.with_mode(record.authentication_mode).with_creator(creator);

@@ -177,7 +177,13 @@ async fn health_and_metrics_answer_and_say_what_is_wrong() {
     server.register("demo", "API_AND_CONFIG_MAP").await;
     let verbose = server.get_ops("/readyz?verbose").await;
     assert_eq!(verbose.status, 200);
-    assert!(verbose.text.contains("[+] store ok\n[!] aws-auth of demo "), "{}", verbose.text);
+    assert!(
+        verbose
+            .text
+            .contains("[+] store ok\n[+] agreement with the store ok\n[+] certificates ok\n[!] aws-auth of demo "),
+        "{}",
+        verbose.text
+    );
     assert_eq!(server.get_ops("/nothing").await.status, 404);
     let metrics = server.get_ops("/metrics").await.text;
     assert!(metrics.contains("doorward_api_calls_total{outcome=\"ok\"} 1"), "{metrics}");

@@ -14,7 +14,8 @@ mod common;
 
 use common::webhook::{post, review, token_review};
 use common::{Server, config, encode};
-use doorward_server::webhook::ClientAuth;
+use doorward_server::Config;
+use doorward_server::webhook::{AuditIds, ClientAuth};
 use doorward_sigv4::{Credentials, SecretKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -29,8 +30,12 @@ struct Ready {
 
 /// A server with the cluster `demo`, and a role that may look at `carts`.
 async fn ready() -> Ready {
+    ready_with(AuditIds::Off).await
+}
+
+async fn ready_with(audit_ids: AuditIds) -> Ready {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start_with(config(folder.path(), ClientAuth::Required)).await;
+    let server = Server::start_with(Config { audit_ids, ..config(folder.path(), ClientAuth::Required) }).await;
     server.register("demo", "API").await;
     let arn = server.create_role("/team/", "dev").await;
     let body = json!({ "principalArn": arn }).to_string();
@@ -177,6 +182,47 @@ async fn a_policy_allows_within_its_scope_and_says_nothing_otherwise() {
         }
     }
     server.stop().await;
+}
+
+/// What a server answers to a token of `dev` and to a review of what its policy allows: the reason, and the keys of the
+/// extra attributes.
+async fn answers_with(audit_ids: AuditIds) -> (String, Vec<String>) {
+    let Ready { folder, server, dev } = ready_with(audit_ids).await;
+    let token = server.token(&dev, "demo", Timestamp::now());
+    let (_, answer) = review(&server, folder.path(), "demo", &token_review(&token)).await;
+    let user = &answer["status"]["user"];
+    let asked = json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+        "spec": {
+            "user": user["username"], "uid": user["uid"], "extra": user["extra"],
+            "resourceAttributes": { "verb": "list", "resource": "pods", "version": "v1", "namespace": "carts" },
+        },
+    });
+    let (_, answer) = review(&server, folder.path(), "demo", &asked).await;
+    assert_eq!(answer["status"]["allowed"], true, "{answer}");
+    server.stop().await;
+    let keys = user["extra"].as_object().unwrap().keys().cloned().collect();
+    (answer["status"]["reason"].as_str().unwrap().to_owned(), keys)
+}
+
+#[tokio::test]
+async fn ids_of_decisions_are_in_answers_only_where_somebody_asked_for_them() {
+    let (reason, keys) = answers_with(AuditIds::Off).await;
+    let policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy";
+    let eks = format!(
+        "EKS Access Policy: allowed by RoleBinding \"arn:aws:iam::123456789012:role/team/dev+{policy}\" of \
+                       ClusterRole \"{policy}\" to User \""
+    );
+    assert!(reason.starts_with(&eks) && reason.ends_with('"'), "{reason}");
+    assert!(!keys.iter().any(|key| key.starts_with("doorward")), "{keys:?}");
+
+    let (with_id, with_key) = answers_with(AuditIds::On).await;
+    let (own, id) = with_id.strip_suffix(')').unwrap().split_once(" (decision ").unwrap();
+    assert!(own.starts_with(&eks) && own.ends_with('"'), "{with_id}");
+    // What the process is called, and the number of the decision: the one after the token's.
+    assert!(id.len() == 18 && id.ends_with("-2"), "{id}");
+    assert_eq!(with_key.len(), keys.len() + 1);
+    assert!(with_key.contains(&"doorward.io/decision-id".to_owned()), "{with_key:?}");
 }
 
 #[tokio::test]

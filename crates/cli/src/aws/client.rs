@@ -11,7 +11,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -123,6 +123,30 @@ impl AwsClient {
             operation: call.operation.to_owned(),
             problem: "is not JSON".to_owned(),
         })
+    }
+
+    /// By how much a server's clock is ahead of the one here, by the date of its answer to a request that needs no
+    /// signature; none where it tells no date. Right to within a second and half the time that the request takes.
+    ///
+    /// # Errors
+    /// If the server cannot be reached.
+    pub(crate) async fn clock_ahead(&self, service: Service) -> Result<Option<SignedDuration>, AwsError> {
+        let endpoint = self.settings.endpoint(service)?;
+        let (url, operation) = (endpoint.to_string(), "the request for its time".to_owned());
+        let fail = |problem: String| AwsError::Connect { url: url.clone(), operation: operation.clone(), problem };
+        let request = http::Request::get(endpoint.url("/")).header("host", endpoint.signed_host());
+        let request = request.body(Full::default()).map_err(|error| fail(error.to_string()))?;
+        let asked_at = Timestamp::now();
+        let answered = tokio::time::timeout(TIMEOUT, self.http.request(request)).await;
+        let seconds = TIMEOUT.as_secs();
+        let answer = answered
+            .map_err(|_| AwsError::Timeout { url: url.clone(), operation: operation.clone(), seconds })?
+            .map_err(|error| fail(causes(&error)))?;
+        let middle = asked_at + Timestamp::now().duration_since(asked_at) / 2;
+        let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
+        // Whole seconds: on average half a second has passed since.
+        Ok(date.map(|date| (date + SignedDuration::from_millis(500)).duration_since(middle)))
     }
 
     pub(super) fn url_of(&self, service: Service) -> String {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::LocalEndpoint;
 use doorward_server::view::Limits;
-use doorward_server::webhook::ClientAuth;
+use doorward_server::webhook::{AuditIds, ClientAuth};
 use doorward_server::{Config, Storage};
 
 use super::file::{ConfigFile, ConfigFileError};
@@ -75,6 +75,13 @@ pub(crate) struct ServeArgs {
     /// of nodes. Who may call the EKS, STS and IAM API of this server stays with its own IAM in any case.
     #[arg(long, value_enum, env = "DOORWARD_IDENTITY", value_name = "PROVIDER")]
     identity: Option<ProviderFlag>,
+    /// Put the id of each decision, as the log has it, where kube-apiserver's audit shows it [default: off].
+    ///
+    /// With `on`, the reason of an allowed request (the audit annotation `authorization.k8s.io/reason`) ends in
+    /// `(decision ID)`, and identities have the extra attribute `doorward.io/decision-id`. Otherwise both are as EKS has
+    /// them, and the ids are in the log alone.
+    #[arg(long, value_enum, env = "DOORWARD_AUDIT_IDS", value_name = "on|off")]
+    audit_ids: Option<AuditIdsFlag>,
     /// The form of log lines [default: text].
     #[arg(long, value_enum, env = "DOORWARD_LOG_FORMAT")]
     log_format: Option<LogFormat>,
@@ -87,6 +94,24 @@ pub(super) enum ClientAuthFlag {
     Required,
     /// Whoever reaches the address can ask who may do what.
     Off,
+}
+
+/// Whether the API servers' audits are to have the ids of decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AuditIdsFlag {
+    /// Reasons and extra attributes have them.
+    On,
+    /// Answers are EKS's to the letter.
+    Off,
+}
+
+impl From<AuditIdsFlag> for AuditIds {
+    fn from(flag: AuditIdsFlag) -> Self {
+        match flag {
+            AuditIdsFlag::On => Self::On,
+            AuditIdsFlag::Off => Self::Off,
+        }
+    }
 }
 
 impl From<ClientAuthFlag> for ClientAuth {
@@ -165,6 +190,7 @@ impl Settings {
         let ops = address(args.ops, "ops", 9090)?;
         distinct([("api", api), ("webhook", webhook), ("ops", ops)])?;
         let client_auth = args.webhook_client_auth.or(file.choice("webhook-client-auth")?);
+        let audit_ids = args.audit_ids.or(file.choice("audit-ids")?);
         let webhook_names = or_list(args.webhook_names, &file, "webhook-name")?;
         let api_urls = or_list(args.api_urls, &file, "api-url")?;
         let data_dir = args.data_dir.or(file.parsed("data-dir", "a path")?);
@@ -183,6 +209,7 @@ impl Settings {
             client_auth: client_auth.map_or(ClientAuth::Required, Into::into),
             api_urls: api_urls.into_iter().map(api_url).collect::<Result<_, _>>()?,
             webhook_names: webhook_names.into_iter().map(webhook_name).collect::<Result<_, _>>()?,
+            audit_ids: audit_ids.map_or(AuditIds::Off, Into::into),
             limits,
             identity: identity::resolve(args.identity, &file, environment)?,
             account: account.map_or_else(default_account, Ok)?,
@@ -269,6 +296,7 @@ mod tests {
         assert_eq!((config.api.to_string().as_str(), config.webhook.port()), ("127.0.0.1:8090", 8443));
         assert_eq!((config.ops.port(), config.account.as_str()), (9090, "123456789012"));
         assert_eq!((config.client_auth, log_format), (ClientAuth::Required, LogFormat::Text));
+        assert_eq!(config.audit_ids, AuditIds::Off, "what EKS answers is answered to the letter");
         let state = Environment::from([("XDG_STATE_HOME", "/state")]);
         let config = Settings::resolve(ServeArgs::default(), &state).unwrap().config;
         assert_eq!(config.data_dir, Path::new("/state/doorward"));
@@ -277,11 +305,12 @@ mod tests {
     #[test]
     fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
         let file = "api: 127.0.0.1:1\nops: 127.0.0.1:2\nwebhook-client-auth: off\nwebhook-name: [a.example, 10.0.0.1]\n\
-                    api-url: https://doorward.example/\naccount: '111122223333'\nlog-format: json\nmax-access-entries: 5\n";
+                    api-url: https://doorward.example/\naccount: '111122223333'\nlog-format: json\nmax-access-entries: 5\naudit-ids: on\n";
         let flags = ServeArgs { api: Some("127.0.0.1:9".parse().unwrap()), ..ServeArgs::default() };
         let Settings { config, log_format, .. } = settings(file, flags).unwrap();
         assert_eq!((config.api.port(), config.ops.port(), config.webhook.port()), (9, 2, 8443));
         assert_eq!((config.client_auth, log_format), (ClientAuth::Off, LogFormat::Json));
+        assert_eq!(config.audit_ids, AuditIds::On);
         assert_eq!(config.webhook_names, ["a.example", "10.0.0.1"]);
         assert_eq!(config.api_urls[0].authority(), "doorward.example");
         assert_eq!((config.account.as_str(), config.limits.access_entries), ("111122223333", 5));

@@ -9,12 +9,13 @@ use serde_json::{Map, Value};
 use super::suggestion::suggestion;
 
 /// The keys that there are.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "data-dir",
     "api",
     "webhook",
     "ops",
     "webhook-client-auth",
+    "audit-ids",
     "webhook-name",
     "api-url",
     "account",

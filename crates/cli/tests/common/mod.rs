@@ -54,6 +54,14 @@ impl Place {
     pub(crate) fn run(&self, args: &[&str]) -> Answer {
         Answer::of(&mut self.doorward(args))
     }
+
+    /// Runs `doorward ARGS` as the administrator of the server whose data is here.
+    pub(crate) fn run_as_administrator(&self, args: &[&str]) -> Answer {
+        let aws = self.path().join("doorward-data/aws");
+        let mut command = self.doorward(args);
+        command.env("AWS_CONFIG_FILE", aws.join("config")).env("AWS_SHARED_CREDENTIALS_FILE", aws.join("credentials"));
+        Answer::of(command.env("AWS_PROFILE", "doorward"))
+    }
 }
 
 /// How a command ended.
@@ -141,9 +149,17 @@ impl Server {
 
     /// What it has metered under the name and labels of `line`.
     pub(crate) fn metric(&self, line: &str) -> u64 {
+        self.sample(line).map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// What it measures now under the name and labels of `line`.
+    pub(crate) fn gauge(&self, line: &str) -> f64 {
+        self.sample(line).unwrap_or_else(|| panic!("no {line}")).parse().unwrap()
+    }
+
+    fn sample(&self, line: &str) -> Option<String> {
         let text = plain_http(&self.ops, "GET /metrics HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n");
-        let found = text.lines().find_map(|found| found.strip_prefix(line));
-        found.map_or(0, |value| value.trim().parse().unwrap())
+        text.lines().find_map(|found| found.strip_prefix(line)).map(|value| value.trim().to_owned())
     }
 
     /// Tells it to stop, as a service manager does, and waits until it has.

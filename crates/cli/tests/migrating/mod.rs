@@ -37,14 +37,20 @@ impl Lab {
     /// A lab whose aws-auth has a row of each kind: an administrator, a team bound by RBAC, a reserved group, nodes, a
     /// user.
     pub(crate) fn up() -> Self {
-        let lab = Self { guard: tempfile::tempdir().unwrap() };
-        let up = Command::new(doorward()).args(["lab", "up", "--dir"]).arg(lab.dir()).output().unwrap();
-        assert!(up.status.success(), "{}", both(&up));
+        let lab = Self::bare(&[]);
         lab.ok("kubectl apply -k $DOORWARD_LAB_DIR/rbac
 kubectl create clusterrole pod-reader --verb=get,list --resource=pods
 kubectl create clusterrolebinding reserved --clusterrole=pod-reader --group=eks:reserved");
         lab.ok(callers::PRINCIPALS);
         lab.ok(callers::ROWS);
+        lab
+    }
+
+    /// A lab as it is, started with these flags.
+    pub(crate) fn bare(flags: &[&str]) -> Self {
+        let lab = Self { guard: tempfile::tempdir().unwrap() };
+        let up = Command::new(doorward()).args(["lab", "up", "--dir"]).arg(lab.dir()).args(flags).output().unwrap();
+        assert!(up.status.success(), "{}", both(&up));
         lab
     }
 

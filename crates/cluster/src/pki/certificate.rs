@@ -62,6 +62,12 @@ pub fn client_of(certificate: &[u8]) -> Option<ClusterName> {
     common_name(&parsed)?.strip_prefix(CLIENT_PREFIX)?.parse().ok()
 }
 
+/// When a certificate ends; none if it cannot be read.
+pub fn end_of(certificate: &[u8]) -> Option<Timestamp> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
+}
+
 /// The common name, if there is exactly one.
 fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {
     let mut names = certificate.subject().iter_common_name();

@@ -26,7 +26,7 @@ use crate::files::{self, Access};
 mod certificate;
 mod issue;
 
-pub use certificate::client_of;
+pub use certificate::{client_of, end_of};
 
 /// What a client certificate's common name begins with, before the cluster's name.
 pub const CLIENT_PREFIX: &str = "kube-apiserver:";

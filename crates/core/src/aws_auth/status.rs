@@ -21,6 +21,22 @@ pub enum RowStatus {
 }
 
 impl RowStatus {
+    /// All of them, from the best to the worst.
+    pub const ALL: [Self; 6] =
+        [Self::Live, Self::Hazardous, Self::Ambiguous, Self::Shadowed, Self::Dead, Self::Dropped];
+
+    /// A short name, for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Hazardous => "hazardous",
+            Self::Ambiguous => "ambiguous",
+            Self::Shadowed => "shadowed",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+        }
+    }
+
     /// Whether somebody may come in by such a row.
     pub fn counts(self) -> bool {
         matches!(self, Self::Live | Self::Hazardous | Self::Ambiguous)

@@ -28,7 +28,7 @@ impl Budget {
 
     /// Takes one call out, if there is one for somebody known or not.
     pub(crate) fn take(&self, now: Instant, is_known: bool) -> bool {
-        let depth = if is_known { self.capacity } else { (self.capacity / 2).max(self.interval) };
+        let depth = if is_known { self.capacity } else { self.strangers() };
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let after = full_at.map_or(now, |at| at.max(now)) + self.interval;
         if after.duration_since(now) > depth {
@@ -36,6 +36,37 @@ impl Budget {
         }
         *full_at = Some(after);
         true
+    }
+}
+
+/// How many calls could be made at once now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetLeft {
+    /// For access keys that were let in before.
+    pub for_known: u32,
+    /// For all others.
+    pub for_strangers: u32,
+    /// After a pause, for those who are known.
+    pub burst: u32,
+}
+
+impl Budget {
+    /// What is left.
+    pub(crate) fn left(&self, now: Instant) -> BudgetLeft {
+        let full_at = *self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = full_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let calls = |depth: Duration| {
+            u32::try_from(depth.saturating_sub(used).as_nanos() / self.interval.as_nanos()).unwrap_or(u32::MAX)
+        };
+        BudgetLeft {
+            for_known: calls(self.capacity),
+            for_strangers: calls(self.strangers()),
+            burst: u32::try_from(self.capacity.as_nanos() / self.interval.as_nanos()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn strangers(&self) -> Duration {
+        (self.capacity / 2).max(self.interval)
     }
 }
 
@@ -77,6 +108,18 @@ mod tests {
         assert_eq!(taken(&budget, start), 2);
         assert_eq!(taken(&budget, start - Duration::from_secs(30)), 0);
         assert_eq!(taken(&budget, start + Duration::from_secs(1)), 1);
+    }
+
+    #[test]
+    fn what_is_left_is_what_can_still_be_taken() {
+        let (budget, start) = (Budget::new(50, 100), Instant::now());
+        let full = BudgetLeft { for_known: 100, for_strangers: 50, burst: 100 };
+        assert_eq!(budget.left(start), full);
+        (0..30).for_each(|_| assert!(budget.take(start, false)));
+        assert_eq!(budget.left(start), BudgetLeft { for_known: 70, for_strangers: 20, burst: 100 });
+        assert_eq!(taken(&budget, start), 70);
+        assert_eq!(budget.left(start), BudgetLeft { for_known: 0, for_strangers: 0, burst: 100 });
+        assert_eq!(budget.left(start + Duration::from_secs(2)), full);
     }
 
     #[test]

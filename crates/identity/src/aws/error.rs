@@ -88,6 +88,15 @@ impl IdentityError {
         }
     }
 
+    /// Whether AWS was asked, and not stopped by this server's own limits.
+    pub(crate) fn is_about_a_call(&self) -> bool {
+        !matches!(
+            self,
+            Self::Throttled(Throttled::Budget | Throttled::InFlight)
+                | Self::Undecided(Undecided::Breaker | Undecided::Credentials | Undecided::Interrupted)
+        )
+    }
+
     /// Whether the same token would be refused again, so that asking again is a waste.
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Token(_) | Self::Refused { .. } | Self::NotAPrincipal { .. })

@@ -31,6 +31,7 @@ mod sts_client;
 mod transport;
 mod xml;
 
+pub use budget::BudgetLeft;
 pub use config::{AwsConfig, AwsConfigError, CacheLimits, NodesConfig, RoleCheck, StsLimits};
 pub use credential_source::{CredentialSource, CredentialSourceError, StaticCredentials};
 pub use error::{IdentityError, Throttled, Undecided};

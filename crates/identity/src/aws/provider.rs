@@ -1,7 +1,7 @@
 //! The provider: from the text of a token to a principal of AWS.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use doorward_core::principal::Principal;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use moka::future::Cache;
 use secrecy::ExposeSecret as _;
 
+use super::budget::BudgetLeft;
 use super::config::{AwsConfig, AwsConfigError};
 use super::credential_source::CredentialSource;
 use super::error::{IdentityError, Undecided};
@@ -28,9 +29,9 @@ const MAX_KNOWN_KEYS: u64 = 20_000;
 /// As long as the longest session of a role.
 const KNOWN_FOR: Duration = Duration::from_secs(12 * 3_600);
 
-/// Told of each call to STS: the endpoint's label (see [`crate::Endpoint::label`]) and `ok` or the reason it failed.
-/// Both come from closed lists.
-pub type Observer = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
+/// Told of each call to STS: the endpoint's label (see [`crate::Endpoint::label`]), `ok` or the reason it failed, and how
+/// long it took; nothing for a call that this server's own limits stopped. The texts come from closed lists.
+pub type Observer = Arc<dyn Fn(&'static str, &'static str, Option<Duration>) + Send + Sync>;
 
 /// Proves tokens by asking STS, and finds names of nodes by asking EC2.
 pub struct AwsProvider {
@@ -109,9 +110,12 @@ impl AwsProvider {
         let is_known = self.known_keys.get(token.access_key_id()).await.is_some();
         let (key, cluster_name) = (key(&token, cluster_name), cluster_name.to_owned());
         let ask = async move {
+            let began = Instant::now();
             let outcome = caller_identity(&sts, &token, &cluster_name, partition, is_known).await;
             if let Some(observer) = observer {
-                observer(token.endpoint().label(), outcome.as_ref().map_or_else(IdentityError::reason, |_| "ok"));
+                let was_made = outcome.as_ref().err().is_none_or(IdentityError::is_about_a_call);
+                let heard = outcome.as_ref().map_or_else(IdentityError::reason, |_| "ok");
+                observer(token.endpoint().label(), heard, was_made.then(|| began.elapsed()));
             }
             match outcome {
                 Ok(principal) => Ok(Keep { value: Arc::new(principal), time: keep }),
@@ -140,6 +144,11 @@ impl AwsProvider {
             Some(nodes) => nodes.private_dns_name(principal).await,
             None => Ok(None),
         }
+    }
+
+    /// How many calls to STS could be made now.
+    pub fn sts_budget(&self) -> BudgetLeft {
+        self.sts.budget_left()
     }
 
     /// The endpoints that failed and are left alone for the moment: for a report of health.

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::breaker::Breakers;
-use super::budget::Budget;
+use super::budget::{Budget, BudgetLeft};
 use super::config::StsLimits;
 use super::error::{IdentityError, Throttled, Undecided};
 use super::reply::{MAX_BODY, Reply, read_caller_identity, refusal};
@@ -72,6 +72,11 @@ impl Caller {
                 .into())
             }
         }
+    }
+
+    /// How many calls could be made now.
+    pub(crate) fn budget_left(&self) -> BudgetLeft {
+        self.budget.left(Instant::now())
     }
 
     /// The hosts that are left alone now.

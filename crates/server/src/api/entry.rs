@@ -1,6 +1,7 @@
 //! From an HTTP request to an operation: read, find the service, authenticate, ask whether the caller may, run.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use doorward_identity::authenticate::{AuthError, authenticate_presented};
@@ -19,8 +20,8 @@ use crate::body::{BodyError, BodyReader, HeldBody};
 use crate::bootstrap::random_id;
 use crate::eks::{self, Call};
 use crate::engine::{Engine, Event};
+use crate::health::Health;
 use crate::listener::{Handler, Peer};
-use crate::metrics::Metrics;
 use crate::own;
 use crate::view::View;
 
@@ -33,15 +34,15 @@ pub struct Api {
     pub engine: Arc<Engine>,
     /// Seals and opens session tokens.
     pub sessions: Arc<SessionKey>,
-    /// Counts calls.
-    pub metrics: Arc<Metrics>,
+    /// Where calls are counted, and what is told of the server itself.
+    pub health: Arc<Health>,
     /// Reads bodies.
     pub bodies: BodyReader,
 }
 
 impl Handler for Api {
     async fn handle(self: Arc<Self>, request: Request<HyperBody>, _: Arc<Peer>) -> Response<Full<Bytes>> {
-        let now = Timestamp::now();
+        let (now, began) = (Timestamp::now(), Instant::now());
         let request_id = match random_id() {
             Ok(id) => id,
             Err(error) => {
@@ -49,14 +50,17 @@ impl Handler for Api {
                 return Answer::json_error(&unavailable(), None).into_response("");
             }
         };
+        let mut service = json_service(request.uri().path());
         let answer = match self.read(request).await {
             Ok((incoming, _held)) if incoming.path == "/" => {
-                query_services::answer(&self, &incoming, now, &request_id).await
+                let query = query_services::service_of(&incoming);
+                service = query.name();
+                query_services::answer(&self, &incoming, query, now, &request_id).await
             }
             Ok((incoming, _held)) => self.json_service(&incoming, now, &request_id).await,
             Err(error) => Answer::json_error(&error, None),
         };
-        self.metrics.api_call(answer.error_type.unwrap_or("ok"));
+        self.health.metrics.api_call(service, answer.error_type.unwrap_or("ok"), began.elapsed());
         answer.into_response(&request_id)
     }
 }
@@ -96,7 +100,7 @@ impl Api {
         request_id: &str,
         named_cluster: &mut Option<String>,
     ) -> Result<Answer, ApiError> {
-        let service = if incoming.path.starts_with("/doorward/") { "doorward" } else { "eks" };
+        let service = json_service(&incoming.path);
         // Nobody learns what is served here without a signature.
         let view = self.engine.view_owned();
         let authenticate = |view: &View| self.authenticate(view, incoming, service, now).map_err(json_auth_error);
@@ -119,18 +123,18 @@ impl Api {
                 // is looked for only where anything of that kind changed: a signature costs more than all the rest.
                 if current.directory_version == view.directory_version {
                     routed.permit(current, &call)?;
-                    return routed.run(current, &call);
+                    return routed.run(current, &self.health, &call);
                 }
                 let caller = authenticate(current)?.caller;
                 let call = Call { caller: &caller, ..call };
                 routed.permit(current, &call)?;
-                routed.run(current, &call)
+                routed.run(current, &self.health, &call)
             };
             self.engine.write(event, plan).await?
         } else if routed.asks_for_the_latest() {
-            routed.run(&*self.engine.caught_up().await?, &call)?.0
+            routed.run(&*self.engine.caught_up().await?, &self.health, &call)?.0
         } else {
-            routed.run(&view, &call)?.0
+            routed.run(&view, &self.health, &call)?.0
         };
         Ok(Answer::json(&body))
     }
@@ -170,6 +174,11 @@ impl Api {
         let caller = authenticate_presented(&view.directory, &self.sessions, &presented, &request, service, now)?;
         Ok(Authenticated { caller, region: presented.scope().region().to_owned() })
     }
+}
+
+/// The JSON service that a path belongs to.
+fn json_service(path: &str) -> &'static str {
+    if path.starts_with("/doorward/") { "doorward" } else { "eks" }
 }
 
 fn header_list(incoming: &Incoming) -> Vec<(&str, &[u8])> {
@@ -229,10 +238,10 @@ impl Routed {
         }
     }
 
-    fn run(&self, view: &View, call: &Call<'_>) -> eks::Outcome {
+    fn run(&self, view: &View, health: &Health, call: &Call<'_>) -> eks::Outcome {
         match self {
             Self::Eks(route) => eks::run(route, view, call),
-            Self::Own(route) => own::run(route, view, call),
+            Self::Own(route) => own::run(route, view, || health.signs(), call),
         }
     }
 }

@@ -30,11 +30,21 @@ impl From<WriteError> for ApiError {
     }
 }
 
-pub(super) async fn answer(api: &Api, incoming: &Incoming, now: Timestamp, request_id: &str) -> Answer {
-    let service = match Api::signed_for(incoming).as_deref() {
+/// The service that a request is for.
+pub(super) fn service_of(incoming: &Incoming) -> Service {
+    match Api::signed_for(incoming).as_deref() {
         Some("iam") => Service::Iam,
         _ => Service::Sts,
-    };
+    }
+}
+
+pub(super) async fn answer(
+    api: &Api,
+    incoming: &Incoming,
+    service: Service,
+    now: Timestamp,
+    request_id: &str,
+) -> Answer {
     let format = Format::from_accept(incoming.header("accept"));
     match run(api, incoming, service, format, now, request_id).await {
         Ok(answer) => answer,
@@ -84,10 +94,7 @@ async fn run(
     request_id: &str,
 ) -> Result<Answer, ApiError> {
     let view = api.engine.view_owned();
-    let name = match service {
-        Service::Iam => "iam",
-        Service::Sts => "sts",
-    };
+    let name = service.name();
     let Authenticated { caller, region } = api.authenticate(&view, incoming, name, now)?;
     let parameters = Parameters::read(&incoming.query, &incoming.body)?;
     let asked = Asked { api, region: &region, now, request_id, format };

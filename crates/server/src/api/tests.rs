@@ -6,8 +6,10 @@ use std::time::Duration;
 use doorward_core::account_id::AccountId;
 use doorward_core::partition::Partition;
 use doorward_identity::directory::{Change as DirectoryChange, KeyStatus, NewUser};
+use doorward_identity::hosts::StsHosts;
 use doorward_identity::random::OsRandom;
 use doorward_identity::session::SessionKey;
+use doorward_identity::{LocalProvider, Verifier};
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
 use doorward_store::{SqliteOptions, SqliteStore};
 use http::{HeaderMap, HeaderName, Method};
@@ -21,7 +23,9 @@ use crate::body::BodyReader;
 use crate::change::Change;
 use crate::engine::{Engine, Event};
 use crate::error::WriteError;
+use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::query::Service;
 use crate::view::{Limits, UnknownPrincipals, View};
 
 const USER: &str = "bob";
@@ -56,12 +60,10 @@ async fn server(folder: &std::path::Path) -> (Arc<Api>, Credentials) {
     let key = view.directory.access_keys_of(view.directory.user(account(), USER).unwrap()).next().unwrap().clone();
     let secret = SecretKey::new(key.secret.expose_secret().to_owned());
     let sessions = Arc::new(SessionKey::from_bytes([1; 32]));
-    let api = Arc::new(Api {
-        engine,
-        sessions,
-        metrics: Arc::new(Metrics::default()),
-        bodies: BodyReader::new(super::MAX_BODY),
-    });
+    let hosts = StsHosts { partition: Partition::Aws, local: Vec::new() };
+    let verifier = Arc::new(Verifier::Local(Box::new(LocalProvider::new(hosts, Arc::clone(&sessions)))));
+    let health = Arc::new(Health::new(Arc::clone(&engine), verifier, Arc::new(Metrics::default())));
+    let api = Arc::new(Api { engine, sessions, health, bodies: BodyReader::new(super::MAX_BODY) });
     (api, Credentials::new(key.id.clone(), secret, None).unwrap())
 }
 
@@ -102,7 +104,7 @@ async fn answer_after(service: &'static str, taken: fn(&View) -> DirectoryChange
     let asking = tokio::spawn(async move {
         let now = Timestamp::now();
         match service {
-            "iam" => query_services::answer(&api, &incoming, now, "r").await.error_type,
+            "iam" => query_services::answer(&api, &incoming, Service::Iam, now, "r").await.error_type,
             _ => api.json_service(&incoming, now, "r").await.error_type,
         }
     });

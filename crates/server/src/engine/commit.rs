@@ -1,7 +1,7 @@
 //! Storing what was planned: from changes to a transaction, and from its outcome to what is published and answered.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorward_core::cluster_name::ClusterName;
 use doorward_identity::directory::Change as DirectoryChange;
@@ -63,7 +63,12 @@ impl Shared {
         let changes = !writes.is_empty();
         let outcome = if changes || self.store.is_shared() {
             match self.transaction(number, last_event, writes) {
-                Ok(txn) => self.store.txn(txn).await.map(Some).map_err(WriteError::Store),
+                Ok(txn) => {
+                    let began = Instant::now();
+                    let outcome = self.store.txn(txn).await;
+                    self.commits.add(began.elapsed());
+                    outcome.map(Some).map_err(WriteError::Store)
+                }
                 Err(error) => Err(error),
             }
         } else {

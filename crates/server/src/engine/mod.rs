@@ -14,6 +14,7 @@
 mod commit;
 mod desk;
 mod follow;
+mod lag;
 mod load;
 mod presence;
 #[cfg(test)]
@@ -30,9 +31,12 @@ use tokio::sync::{oneshot, watch};
 use crate::bootstrap::random_id;
 use crate::change::Change;
 use crate::error::{ServerError, WriteError};
+use crate::metrics::Durations;
 use crate::view::{ClusterView, Limits, UnknownPrincipals, View};
 use commit::pieces;
 use desk::{Desk, Verdict};
+use lag::Lag;
+pub use lag::StoreSigns;
 
 /// The key that every write of what is planned touches. Its revision says which View a plan was made on.
 const GENERATION: &str = "meta/writes";
@@ -60,6 +64,10 @@ struct Shared {
     known: watch::Sender<Option<Revision>>,
     /// Tells this server's writes from those of others.
     writer: String,
+    /// How far the View is behind the store.
+    lag: Lag,
+    /// How long commits took.
+    commits: Arc<Durations>,
 }
 
 /// Who changes something, for the history.
@@ -88,6 +96,7 @@ impl Engine {
         limits: Limits,
         unknown_principals: UnknownPrincipals,
     ) -> Result<Self, ServerError> {
+        let began_at = Timestamp::now();
         let (view, loaded_at) = load::load(store.as_ref(), View::new(limits, unknown_principals)).await?;
         let view = Arc::new(view);
         let writer = random_id()?;
@@ -100,6 +109,8 @@ impl Engine {
                 view: ArcSwap::new(view),
                 clusters_changed: watch::Sender::new(()),
                 writer,
+                lag: Lag::new(began_at),
+                commits: Arc::default(),
             }),
         })
     }
@@ -107,6 +118,11 @@ impl Engine {
     /// The way to the store, for what is neither planned nor in the history.
     pub(crate) fn store(&self) -> &dyn Store {
         self.shared.store.as_ref()
+    }
+
+    /// How long the store took to commit.
+    pub(crate) fn commits(&self) -> Arc<Durations> {
+        Arc::clone(&self.shared.commits)
     }
 
     /// What is known now.

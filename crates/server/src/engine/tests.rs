@@ -349,3 +349,41 @@ async fn a_store_that_forgot_all_but_what_nobody_follows_is_followed_on() {
     make(&ahead, "user").await.unwrap();
     until_known(&behind, "user").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_tells_how_far_it_is_behind_the_store_until_it_has_caught_up() {
+    const NOW: Duration = Duration::from_millis(50);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let (ahead, behind) = (first_engine(&store).await, engine(&store).await);
+    let began = behind.store_signs().confirmed;
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    behind.shared.measure_lag(NOW).await;
+    let agreed = behind.store_signs();
+    assert!(agreed.confirmed > began && agreed.revisions_behind == 0, "{agreed:?}");
+
+    for name in ["a", "b"] {
+        make(&ahead, name).await.unwrap();
+    }
+    behind.shared.measure_lag(NOW).await;
+    let late = behind.store_signs();
+    assert_eq!((late.confirmed, late.revisions_behind), (agreed.confirmed, 2), "it has not seen what was written");
+
+    let _following = follow(&behind);
+    behind.shared.measure_lag(Duration::from_secs(20)).await;
+    let caught_up = behind.store_signs();
+    assert!(caught_up.confirmed > agreed.confirmed && caught_up.revisions_behind == 0, "{caught_up:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_confirms_nothing_and_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engine = first_engine(&store).await;
+    let before = engine.store_signs();
+    store.close().await;
+    engine.shared.measure_lag(Duration::from_secs(5)).await;
+    let after = engine.store_signs();
+    assert_eq!(after.confirmed, before.confirmed);
+    assert!(after.failure.is_some_and(|failure| failure.contains("closed")), "the failure is told");
+}

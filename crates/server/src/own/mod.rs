@@ -1,8 +1,9 @@
 //! Doorward's own API, for what EKS has no operation: registering clusters, instances for node names, how
-//! access is used, the server's state, which servers there are.
+//! access is used, the server's state, what is wrong with it, which servers there are.
 //!
 //! Signed like the others, for the service `doorward`.
 
+mod diagnosis;
 mod instances;
 mod register;
 mod replicas;
@@ -14,6 +15,7 @@ use http::Method;
 use crate::api::ApiError;
 use crate::eks::parameters::body as json;
 use crate::eks::{Call, Outcome, segments, set_request_tags};
+use crate::health::Signs;
 use crate::permission::{Need, shown};
 use crate::view::View;
 
@@ -29,6 +31,7 @@ enum Operation {
     GetUsage { cluster: String },
     GetStatus,
     ListReplicas,
+    GetDiagnosis,
 }
 
 /// An operation, and what IAM calls it.
@@ -68,6 +71,7 @@ impl Route {
             }
             ("GET", ["doorward", "v1", "status"]) => (Operation::GetStatus, "GetStatus", false),
             ("GET", ["doorward", "v1", "replicas"]) => (Operation::ListReplicas, "ListReplicas", false),
+            ("GET", ["doorward", "v1", "diagnosis"]) => (Operation::GetDiagnosis, "GetDiagnosis", false),
             _ => return Err(ApiError::unknown_operation(method, path)),
         };
         Ok(Self { operation, action, writes })
@@ -112,7 +116,10 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
                 arn("ec2", call.region, &format!("instance/{instance}"))
             }
             Operation::GetUsage { cluster } => arn("eks", call.region, &format!("cluster/{cluster}")),
-            Operation::ListInstances | Operation::GetStatus | Operation::ListReplicas => "*".to_owned(),
+            Operation::ListInstances
+            | Operation::GetStatus
+            | Operation::GetDiagnosis
+            | Operation::ListReplicas => "*".to_owned(),
         };
         let action = format!("doorward:{}", route.action);
         vec![Need { action, shown: shown(&resource), resource, context }]
@@ -120,11 +127,11 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
     Ok(crate::permission::permit(caller, needs)?)
 }
 
-/// Runs an operation on a View, for a caller that may.
+/// Runs an operation on a View, for a caller that may. `signs` are what the server knows of itself.
 ///
 /// # Errors
 /// With the error types of EKS.
-pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
+pub fn run(route: &Route, view: &View, signs: impl FnOnce() -> Signs, call: &Call<'_>) -> Outcome {
     match &route.operation {
         Operation::RegisterCluster { cluster, request } => register::register(view, call, cluster, request),
         Operation::PutInstance { instance, body } => instances::put(view, call, instance, body),
@@ -133,5 +140,6 @@ pub fn run(route: &Route, view: &View, call: &Call<'_>) -> Outcome {
         Operation::GetUsage { cluster } => usage::usage(view, call, cluster),
         Operation::GetStatus => status::status(view, call),
         Operation::ListReplicas => replicas::list(view),
+        Operation::GetDiagnosis => diagnosis::diagnosis(view, &signs(), call),
     }
 }

@@ -107,6 +107,14 @@ pub enum Service {
 }
 
 impl Service {
+    /// As requests are signed for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::Sts => "sts",
+        }
+    }
+
     /// The namespace of its answers.
     pub(crate) fn namespace(self) -> &'static str {
         match self {

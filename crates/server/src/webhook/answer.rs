@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authenticate::{Authentication, Prover, authenticate};
 use super::authorize::authorize;
+use super::decision_id::DecisionId;
 use super::subject_access_review::SubjectAccessReview;
 use super::token_review::{TokenReview, TokenReviewAnswer};
 use crate::view::View;
@@ -59,12 +60,17 @@ pub async fn answer_token_review(
 ///
 /// # Errors
 /// 400 for a body that is no SubjectAccessReview, 404 for an unknown cluster.
-pub fn answer_subject_access_review(view: &View, name: &ClusterName, body: &[u8]) -> Result<Answered, Refused> {
+pub fn answer_subject_access_review(
+    view: &View,
+    name: &ClusterName,
+    body: &[u8],
+    decision: DecisionId,
+) -> Result<Answered, Refused> {
     let review: SubjectAccessReview<'_> = parse(body)?;
     expect_kind(&review.kind, "SubjectAccessReview", &review.api_version, "authorization.k8s.io")?;
     let cluster = view.cluster(name.as_str()).ok_or_else(|| no_cluster(name))?;
-    let (grant, outcome) = authorize(cluster, &review.spec);
-    Ok(Answered { body: access_review_answer(&review.api_version, grant.as_ref())?, outcome })
+    let (grant, outcome) = authorize(cluster, &review.spec, decision);
+    Ok(Answered { body: access_review_answer(&review.api_version, grant.as_ref(), decision)?, outcome })
 }
 
 /// The constant parts of an answer about access; `$version` is the API's.
@@ -81,7 +87,7 @@ macro_rules! access_review_head {
 /// Nearly the same bytes each time, so they are not put together from values: what no policy allows, which is most of
 /// what is asked, is answered with a constant. The reason of a refusal is left out, because kubectl shows it, and EKS
 /// says nothing there.
-fn access_review_answer(api_version: &str, grant: Option<&Grant<'_>>) -> Result<Bytes, Refused> {
+fn access_review_answer(api_version: &str, grant: Option<&Grant<'_>>, decision: DecisionId) -> Result<Bytes, Refused> {
     let is_v1 = api_version.ends_with("/v1");
     let Some(grant) = grant else {
         return Ok(Bytes::from_static(if is_v1 {
@@ -94,7 +100,11 @@ fn access_review_answer(api_version: &str, grant: Option<&Grant<'_>>) -> Result<
     let head = if is_v1 { access_review_head!("v1") } else { access_review_head!("v1beta1") };
     body.extend_from_slice(head.as_bytes());
     body.extend_from_slice(br#"true,"reason":"#);
-    write_json(&mut body, &format_args!("{grant}"))?;
+    if decision.is_for_audit() {
+        write_json(&mut body, &format_args!("{grant} (decision {decision})"))?;
+    } else {
+        write_json(&mut body, &format_args!("{grant}"))?;
+    }
     body.extend_from_slice(b"}}");
     Ok(body.into())
 }
@@ -131,13 +141,15 @@ fn write_json<T: Serialize>(body: &mut Vec<u8>, part: &T) -> Result<(), Refused>
 
 #[cfg(test)]
 mod tests {
+    use super::super::decision_id::{AuditIds, Decisions};
     use super::*;
 
     #[test]
     fn a_body_that_is_not_text_is_refused_also_where_nobody_reads_it() {
         let body =
             b"{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":\"SubjectAccessReview\",\"spec\":{\"x\":\"\xff\"}}";
-        let refused = answer_subject_access_review(&View::default(), &"demo".parse().unwrap(), body).unwrap_err();
+        let id = Decisions::new(0, AuditIds::Off).next();
+        let refused = answer_subject_access_review(&View::default(), &"demo".parse().unwrap(), body, id).unwrap_err();
         assert_eq!(refused.0, StatusCode::BAD_REQUEST);
     }
 }

@@ -10,7 +10,8 @@ use doorward_identity::Verifier;
 use doorward_identity::aws::IdentityError;
 use jiff::Timestamp;
 
-use super::token_review::{TokenReviewSpec, TokenReviewStatus};
+use super::decision_id::DecisionId;
+use super::token_review::{TokenReviewSpec, TokenReviewStatus, UserInfo};
 use crate::view::{ClusterView, View};
 
 /// Proves tokens at a moment.
@@ -19,6 +20,8 @@ pub struct Prover<'a> {
     pub verifier: &'a Verifier,
     /// The time now.
     pub now: Timestamp,
+    /// What this decision is called.
+    pub decision: DecisionId,
 }
 
 /// How a token fared.
@@ -43,14 +46,14 @@ pub(super) async fn authenticate<'a>(
     spec: &'a TokenReviewSpec<'_>,
     prover: &Prover<'_>,
 ) -> Authentication<'a> {
-    let Prover { verifier, now } = *prover;
+    let Prover { verifier, now, decision } = *prover;
     let before = view();
     if before.cluster(name.as_str()).is_none() {
         return Authentication::NoCluster;
     }
     let caller = match verifier.verify(&before.directory, name.as_str(), &spec.token, now).await {
         Ok(caller) => caller,
-        Err(error) => return not_verified(name, error),
+        Err(error) => return not_verified(name, decision, error),
     };
     let verified = view();
     let Some(cluster) = verified.cluster(name.as_str()) else { return Authentication::NoCluster };
@@ -61,23 +64,23 @@ pub(super) async fn authenticate<'a>(
     }
     let caller = match verifier.private_dns_name(&verified.directory, &caller).await {
         Ok(private_dns_name) => Principal { private_dns_name, ..Arc::unwrap_or_clone(caller) },
-        Err(error) => return not_verified(name, error),
+        Err(error) => return not_verified(name, decision, error),
     };
     let named = view();
     let Some(cluster) = named.cluster(name.as_str()) else { return Authentication::NoCluster };
     decided(prover, cluster, spec, &caller, resolve(&cluster.world, &caller)).await
 }
 
-fn not_verified<'a>(name: &ClusterName, error: IdentityError) -> Authentication<'a> {
+fn not_verified<'a>(name: &ClusterName, decision: DecisionId, error: IdentityError) -> Authentication<'a> {
     let (reason, message) = (error.reason(), error.to_string());
     match error {
         IdentityError::Throttled(_) | IdentityError::Undecided(_) => {
-            tracing::warn!(cluster = %name, reason, error = message, "cannot decide");
+            tracing::warn!(cluster = %name, decision_id = %decision, reason, error = message, "cannot decide");
             let is_throttled = matches!(error, IdentityError::Throttled(_));
             if is_throttled { Authentication::Throttled(message) } else { Authentication::Undecided(message) }
         }
         IdentityError::Token(_) | IdentityError::Refused { .. } | IdentityError::NotAPrincipal { .. } => {
-            tracing::info!(cluster = %name, reason, error = message, "access denied");
+            tracing::info!(cluster = %name, decision_id = %decision, reason, error = message, "access denied");
             Authentication::Answer(TokenReviewStatus { error: message, ..TokenReviewStatus::default() }, reason)
         }
     }
@@ -90,34 +93,37 @@ async fn decided<'a>(
     caller: &Principal,
     outcome: Result<Resolved<'_>, Refusal>,
 ) -> Authentication<'a> {
-    let name = &cluster.record.name;
+    let (name, decision) = (&cluster.record.name, prover.decision);
     match outcome {
         Ok(Resolved { identity, source }) => {
             prover.verifier.let_in(caller).await;
             cluster.usage.count(&source, prover.now);
             tracing::info!(
-                cluster = %name, arn = %caller.canonical, session = caller.session_name, principal_id = %caller.id,
-                username = identity.username, groups = ?identity.groups, by = %source, "access granted"
+                cluster = %name, decision_id = %decision, arn = %caller.canonical, session = caller.session_name,
+                principal_id = %caller.id, access_key_id = caller.access_key_id, username = identity.username, groups = ?identity.groups, by = %source, "access granted"
             );
             // An empty list means the API server's own audience.
             let is_known = |audience: &&str| API_SERVER_AUDIENCES.contains(audience);
             let audiences = spec.audiences.iter().map(|audience| &**audience).filter(is_known).collect();
             let status = TokenReviewStatus {
                 authenticated: true,
-                user: Some(identity.into()),
+                user: Some(UserInfo::new(identity, decision)),
                 audiences,
                 ..TokenReviewStatus::default()
             };
             Authentication::Answer(status, "granted")
         }
         Err(Refusal::NotMapped) if cluster.world.mode().uses_aws_auth() && !cluster.aws_auth.seen => {
-            tracing::warn!(cluster = %name, arn = %caller.canonical, "cannot decide, aws-auth was not read yet");
+            tracing::warn!(
+                cluster = %name, decision_id = %decision, arn = %caller.canonical,
+                "cannot decide, aws-auth was not read yet"
+            );
             Authentication::Undecided(format!("aws-auth of cluster {name} was not read yet"))
         }
         Err(refusal) => {
             tracing::info!(
-                cluster = %name, arn = %caller.canonical, session = caller.session_name, principal_id = %caller.id,
-                reason = refusal.reason(), %refusal, "access denied"
+                cluster = %name, decision_id = %decision, arn = %caller.canonical, session = caller.session_name,
+                principal_id = %caller.id, access_key_id = caller.access_key_id, reason = refusal.reason(), %refusal, "access denied"
             );
             let status =
                 TokenReviewStatus { error: format!("{}: {refusal}", caller.canonical), ..TokenReviewStatus::default() };

@@ -2,6 +2,7 @@
 
 use doorward_core::authorize::{Decision, Grant, authorize as decide};
 
+use super::decision_id::DecisionId;
 use super::subject_access_review::SubjectAccessReviewSpec;
 use crate::view::ClusterView;
 
@@ -9,15 +10,24 @@ use crate::view::ClusterView;
 pub(super) fn authorize<'a>(
     cluster: &'a ClusterView,
     spec: &'a SubjectAccessReviewSpec<'_>,
+    decision: DecisionId,
 ) -> (Option<Grant<'a>>, &'static str) {
     let Some(asked) = spec.attributes() else { return (None, "malformed") };
     match decide(&cluster.world, spec.subject(), &asked) {
         Decision::Allow(grant) => {
-            tracing::debug!(cluster = %cluster.record.name, user = &*spec.user, ?asked, %grant, "allowed");
+            let (name, user) = (&cluster.record.name, &*spec.user);
+            if decision.is_for_audit() {
+                tracing::info!(cluster = %name, decision_id = %decision, user, ?asked, %grant, "allowed");
+            } else {
+                tracing::debug!(cluster = %name, decision_id = %decision, user, ?asked, %grant, "allowed");
+            }
             (Some(grant), "allowed")
         }
         Decision::NoOpinion(why) => {
-            tracing::debug!(cluster = %cluster.record.name, user = &*spec.user, ?asked, why = why.reason(), "no opinion");
+            tracing::debug!(
+                cluster = %cluster.record.name, decision_id = %decision, user = &*spec.user, ?asked,
+                why = why.reason(), "no opinion"
+            );
             (None, why.reason())
         }
     }

@@ -2,6 +2,7 @@
 //! each with a status of its own, before anything is decided.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use doorward_core::cluster_name::ClusterName;
@@ -13,7 +14,9 @@ use jiff::Timestamp;
 
 use super::answer::{Refused, answer_subject_access_review, answer_token_review};
 use super::authenticate::Prover;
+use super::decision_id::Decisions;
 use crate::body::{BodyError, BodyReader};
+use crate::contact::Hook;
 use crate::engine::Engine;
 use crate::listener::{Handler, Peer};
 use crate::metrics::Metrics;
@@ -44,14 +47,10 @@ pub struct Webhooks {
     pub metrics: Arc<Metrics>,
     /// Tells the time by which tokens are judged.
     pub clock: fn() -> Timestamp,
+    /// Names decisions.
+    pub decisions: Decisions,
     /// Reads bodies.
     pub bodies: BodyReader,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Hook {
-    Authenticate,
-    Authorize,
 }
 
 impl Handler for Webhooks {
@@ -59,15 +58,21 @@ impl Handler for Webhooks {
         match self.answer(request, &peer).await {
             Ok(body) => respond(StatusCode::OK, body, "application/json"),
             Err((status, message)) => {
+                self.metrics.rejection(status);
                 tracing::info!(peer = %peer.address, status = status.as_u16(), message, "a webhook call was refused");
                 respond(status, message.into(), "text/plain; charset=utf-8")
             }
         }
     }
+
+    fn refused_by_tls(&self, reason: &'static str) {
+        self.metrics.tls_refusal(reason, (self.clock)());
+    }
 }
 
 impl Webhooks {
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Result<Bytes, Refused> {
+        let began = Instant::now();
         let (name, hook) = route(request.uri().path()).ok_or_else(|| {
             refuse(StatusCode::NOT_FOUND, "expected /clusters/NAME/authenticate or /clusters/NAME/authorize")
         })?;
@@ -83,14 +88,21 @@ impl Webhooks {
             return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected the media type application/json"));
         }
         let body = self.bodies.read(request.into_body()).await.map_err(unread)?;
-        match hook {
-            Hook::Authenticate => self.authenticate(&name, &body.bytes).await,
-            Hook::Authorize => self.authorize(&self.engine.view(), &name, &body.bytes),
+        let now = (self.clock)();
+        // Whatever becomes of it: its API server calls.
+        if let Some(cluster) = self.engine.view().cluster(name.as_str()) {
+            cluster.contact.asked(hook, now, peer.client_ends);
         }
+        let answered = match hook {
+            Hook::Authenticate => self.authenticate(&name, &body.bytes, now).await?,
+            Hook::Authorize => self.authorize(&self.engine.view(), &name, &body.bytes)?,
+        };
+        self.metrics.decided_within(hook, began.elapsed());
+        Ok(answered)
     }
 
-    async fn authenticate(&self, name: &ClusterName, body: &[u8]) -> Result<Bytes, Refused> {
-        let prover = Prover { verifier: &self.verifier, now: (self.clock)() };
+    async fn authenticate(&self, name: &ClusterName, body: &[u8], now: Timestamp) -> Result<Bytes, Refused> {
+        let prover = Prover { verifier: &self.verifier, now, decision: self.decisions.next() };
         let answered = answer_token_review(|| self.engine.view_owned(), name, body, &prover).await;
         match &answered {
             Ok(answer) => self.metrics.authentication(answer.outcome),
@@ -102,7 +114,7 @@ impl Webhooks {
     }
 
     fn authorize(&self, view: &View, name: &ClusterName, body: &[u8]) -> Result<Bytes, Refused> {
-        let answer = answer_subject_access_review(view, name, body)?;
+        let answer = answer_subject_access_review(view, name, body, self.decisions.next())?;
         self.metrics.authorization(answer.outcome);
         Ok(answer.body)
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod authenticate;
 mod authorize;
+mod decision_id;
 mod handler;
 mod subject_access_review;
 mod text;
@@ -13,4 +14,5 @@ mod token_review;
 
 pub use answer::{Answered, Refused, answer_subject_access_review, answer_token_review};
 pub use authenticate::Prover;
+pub use decision_id::{AuditIds, DecisionId, Decisions, EXTRA_KEY};
 pub use handler::{ClientAuth, MAX_BODY, Webhooks};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use doorward_core::resolve::KubernetesIdentity;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::decision_id::{DecisionId, EXTRA_KEY};
 use super::text::Text;
 
 /// What kube-apiserver asks.
@@ -61,10 +62,12 @@ fn as_lists<S: Serializer>(extra: &BTreeMap<&'static str, String>, serializer: S
     serializer.collect_map(extra.iter().map(|(key, value)| (key, [value])))
 }
 
-impl From<KubernetesIdentity<'_>> for UserInfo {
-    fn from(identity: KubernetesIdentity<'_>) -> Self {
+impl UserInfo {
+    /// The identity; with the decision's id, if the audit is to have that.
+    pub(super) fn new(identity: KubernetesIdentity<'_>, decision: DecisionId) -> Self {
         let KubernetesIdentity { username, uid, groups, extra } = identity;
-        let extra = extra.into_iter().map(|(key, value)| (key, value.into_owned())).collect();
-        Self { username, uid, groups: groups.into_owned(), extra }
+        let extra = extra.into_iter().map(|(key, value)| (key, value.into_owned()));
+        let id = decision.is_for_audit().then(|| (EXTRA_KEY, decision.to_string()));
+        Self { username, uid, groups: groups.into_owned(), extra: extra.chain(id).collect() }
     }
 }

@@ -10,11 +10,12 @@ use doorward_identity::Verifier;
 use doorward_identity::aws::{AwsConfig, AwsProvider, StaticCredentials};
 use doorward_server::body::BodyReader;
 use doorward_server::engine::Engine;
+use doorward_server::health::Health;
 use doorward_server::listener::{bind, serve};
 use doorward_server::metrics::Metrics;
 use doorward_server::ops::Ops;
 use doorward_server::view::{Limits, UnknownPrincipals};
-use doorward_server::webhook::{ClientAuth, MAX_BODY, Webhooks};
+use doorward_server::webhook::{AuditIds, ClientAuth, Decisions, MAX_BODY, Webhooks};
 use doorward_server::{Config, IdentityProvider};
 use doorward_sigv4::{Credentials, SecretKey};
 use doorward_store::{SqliteOptions, SqliteStore};
@@ -70,7 +71,8 @@ pub struct Fate {
 pub async fn ask(engine: &Arc<Engine>, provider: AwsProvider, token: &str) -> Fate {
     let metrics = Arc::<Metrics>::default();
     let counted = Arc::clone(&metrics);
-    let provider = provider.with_observer(Arc::new(move |endpoint, outcome| counted.sts_call(endpoint, outcome)));
+    let provider =
+        provider.with_observer(Arc::new(move |endpoint, outcome, took| counted.sts_call(endpoint, outcome, took)));
     let verifier = Arc::new(Verifier::Aws(Box::new(provider)));
     let webhooks = Webhooks {
         engine: Arc::clone(engine),
@@ -78,9 +80,10 @@ pub async fn ask(engine: &Arc<Engine>, provider: AwsProvider, token: &str) -> Fa
         client_auth: ClientAuth::Off,
         metrics: Arc::clone(&metrics),
         clock: now,
+        decisions: Decisions::new(0, AuditIds::Off),
         bodies: BodyReader::new(MAX_BODY),
     };
-    let ops = Ops { engine: Arc::clone(engine), verifier, metrics };
+    let ops = Ops { health: Arc::new(Health::new(Arc::clone(engine), verifier, metrics)) };
     let (stop, stopped) = watch::channel(false);
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let (hooks, health) = (bind(any, "", "").await.unwrap(), bind(any, "", "").await.unwrap());

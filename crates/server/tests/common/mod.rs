@@ -1,6 +1,7 @@
 //! A running server, and a client that signs.
 
 pub mod hook;
+pub mod kubernetes;
 pub mod webhook;
 
 use std::path::Path;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use doorward_core::account_id::AccountId;
 use doorward_identity::hosts::{Endpoint, LocalEndpoint};
 use doorward_server::view::Limits;
-use doorward_server::webhook::ClientAuth;
+use doorward_server::webhook::{AuditIds, ClientAuth};
 use doorward_server::{Addresses, Config, IdentityProvider};
 use doorward_sigv4::{Credentials, PayloadHash, Request, SecretKey, sign_headers};
 use http_body_util::{BodyExt as _, Full};
@@ -59,6 +60,7 @@ pub fn config(data_dir: &Path, client_auth: ClientAuth) -> Config {
         client_auth,
         api_urls: Vec::new(),
         webhook_names: Vec::new(),
+        audit_ids: AuditIds::Off,
         limits: Limits::default(),
         identity: IdentityProvider::Local,
         account: ACCOUNT.parse::<AccountId>().unwrap(),

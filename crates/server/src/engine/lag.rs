@@ -1,0 +1,115 @@
+//! How far what is known here is behind the store.
+//!
+//! Once in a while the store is asked for the revision of the last write. If that is known here already, or becomes
+//! known meanwhile, everything that was stored when the question was asked is in force: that moment is remembered. The
+//! seconds since then bound how old an answer of this server can be, whoever wrote, and whatever is wrong: a watch that
+//! hangs, a store that is away.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use doorward_store::Key;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{Engine, GENERATION, Shared};
+
+/// How often the store is asked.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long it may take to answer, and after that, what others wrote to become known.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What was found out last.
+#[derive(Debug)]
+pub(super) struct Lag {
+    /// In milliseconds since 1970.
+    confirmed: AtomicI64,
+    revisions_behind: AtomicU64,
+    failure: ArcSwapOption<String>,
+}
+
+/// How far what is known here agrees with the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreSigns {
+    /// Everything that was stored at that time is in force here.
+    pub confirmed: Timestamp,
+    /// How many revisions of the store were not when it was last asked. An upper bound of the writes: not each revision
+    /// changes what is known.
+    pub revisions_behind: u64,
+    /// Why the store did not answer when it was last asked, if it did not.
+    pub failure: Option<String>,
+}
+
+impl Lag {
+    /// Of what was read at that time.
+    pub(super) fn new(at: Timestamp) -> Self {
+        Self {
+            confirmed: AtomicI64::new(at.as_millisecond()),
+            revisions_behind: AtomicU64::new(0),
+            failure: ArcSwapOption::empty(),
+        }
+    }
+
+    fn signs(&self) -> StoreSigns {
+        StoreSigns {
+            confirmed: Timestamp::from_millisecond(self.confirmed.load(Ordering::Relaxed)).unwrap_or_default(),
+            revisions_behind: self.revisions_behind.load(Ordering::Relaxed),
+            failure: self.failure.load().as_deref().cloned(),
+        }
+    }
+
+    fn agrees(&self, at: Timestamp) {
+        self.confirmed.store(at.as_millisecond(), Ordering::Relaxed);
+        self.revisions_behind.store(0, Ordering::Relaxed);
+    }
+
+    fn failed(&self, failure: Option<String>) {
+        self.failure.store(failure.map(Into::into));
+    }
+}
+
+impl Engine {
+    /// How far what is known here agrees with the store.
+    pub fn store_signs(&self) -> StoreSigns {
+        self.shared.lag.signs()
+    }
+
+    /// Asks the store once in a while until `stop` becomes true.
+    pub(crate) async fn measure_lag(&self, mut stop: watch::Receiver<bool>) {
+        let measure = async {
+            loop {
+                self.shared.measure_lag(PATIENCE).await;
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|&stop| stop) => {}
+            () = measure => {}
+        }
+    }
+}
+
+impl Shared {
+    pub(super) async fn measure_lag(&self, patience: Duration) {
+        let Ok(generation) = Key::new(GENERATION) else { return };
+        let asked_at = Timestamp::now();
+        let stored = match tokio::time::timeout(patience, self.store.get(&generation)).await {
+            Ok(Ok(stored)) => stored.map(|stored| stored.revision),
+            Ok(Err(error)) => return self.lag.failed(Some(error.to_string())),
+            Err(_) => return self.lag.failed(Some(format!("no answer within {} s", patience.as_secs()))),
+        };
+        self.lag.failed(None);
+        let mut known = self.known.subscribe();
+        let before = *known.borrow_and_update();
+        if before < stored {
+            let number = |revision: Option<doorward_store::Revision>| revision.map_or(0, |revision| revision.0);
+            self.lag.revisions_behind.store(number(stored) - number(before), Ordering::Relaxed);
+        }
+        // Bounded, so that it is told how far behind it is by then.
+        if let Ok(Ok(_)) = tokio::time::timeout(patience, known.wait_for(|known| *known >= stored)).await {
+            self.lag.agrees(asked_at);
+        }
+    }
+}
