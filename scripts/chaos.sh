@@ -12,9 +12,12 @@ cargo build --locked --release -p doorward-cli -p doorward-chaos
 target=${CARGO_TARGET_DIR:-$ROOT/target}
 export CHAOS_OUT=${CHAOS_OUT:-$target/chaos/rows.jsonl}
 export CHAOS_DOORWARD=$target/release/doorward CHAOS_LAB=$target/chaos/lab
-mkdir -p "$(dirname "$CHAOS_OUT")"
+# A run that was killed could not remove what it had here.
+export TMPDIR=$target/chaos/tmp
+rm -rf "$TMPDIR" "$(dirname "$CHAOS_OUT")"/doorward-chaos.*
+mkdir -p "$TMPDIR" "$(dirname "$CHAOS_OUT")"
 # Thousands of clients are files of one process.
 ulimit -Sn "$(ulimit -Hn)"
 # What it starts ends with it, however it ends: the kernel sees to that (setpriv --pdeathsig), and this to the lab.
-trap '"$CHAOS_DOORWARD" lab down --dir "$CHAOS_LAB" >/dev/null' EXIT
+trap '"$CHAOS_DOORWARD" lab down --dir "$CHAOS_LAB" >/dev/null 2>&1; rm -rf "$TMPDIR"' EXIT
 timeout --kill-after=10 "${CHAOS_LIMIT:-540}" "$target/release/doorward-chaos"

@@ -15,7 +15,7 @@ use crate::rows::{Row, Since};
 use crate::settings::Settings;
 use crate::stage::Stage;
 use crate::tally::Tally;
-use crate::write::{self, Book, Writer};
+use crate::write::{self, Writer};
 
 /// How long everything is well before something is broken, and after it is mended.
 const CALM: Duration = Duration::from_millis(700);
@@ -35,7 +35,6 @@ struct Load {
     tasks: Vec<JoinHandle<()>>,
     revoker: JoinHandle<Vec<Last>>,
     tally: Arc<Tally>,
-    book: Arc<Book>,
 }
 
 impl Drop for Load {
@@ -47,7 +46,7 @@ impl Drop for Load {
 
 impl Load {
     async fn start(stage: &Stage, row: &Row) -> anyhow::Result<Self> {
-        let (tally, book, (stop, stopped)) = (Arc::<Tally>::default(), Arc::<Book>::default(), watch::channel(false));
+        let (tally, (stop, stopped)) = (Arc::<Tally>::default(), watch::channel(false));
         let servers = stage.servers();
         let principals = stage.people.make_principals(stage.home(), row.name, PRINCIPALS).await?;
         let mut tasks = Vec::new();
@@ -82,13 +81,13 @@ impl Load {
                 name: format!("{}-w{number}", row.name),
                 servers: from(&servers, number).map(|server| server.api.clone()).collect(),
                 tally: Arc::clone(&tally),
-                book: Arc::clone(&book),
+                book: Arc::clone(&stage.book),
             };
             tasks.push(tokio::spawn(writer.run(stopped.clone())));
         }
         let revoker = Revoker { servers, principals, tally: Arc::clone(&tally) };
         let revoker = tokio::spawn(revoker.run(stopped));
-        Ok(Self { stop, tasks, revoker, tally, book })
+        Ok(Self { stop, tasks, revoker, tally })
     }
 
     /// Lets everybody finish what was begun.
@@ -133,7 +132,7 @@ pub(crate) async fn play(settings: &Settings, stage: &mut Stage, row: &Row) -> a
     if well.is_some() {
         let servers = stage.servers();
         let apis: Vec<_> = servers.iter().map(|server| server.api.clone()).collect();
-        write::check(&apis, &load.book, &load.tally).await?;
+        write::check(&apis, &stage.book, &load.tally).await?;
         revoke::check(&servers, &last, &load.tally).await?;
     }
     Ok(Outcome::Tried { counts: load.tally.counts(), recovered: well.and(recovered) })

@@ -49,11 +49,12 @@ impl Report {
     /// If it cannot be written.
     pub(crate) fn row(&mut self, row: &Row, outcome: &Outcome) -> anyhow::Result<()> {
         writeln!(self.file, "{}", as_json(row, outcome))?;
-        if !is_kept(row, outcome) {
+        let is_kept = is_kept(row, outcome);
+        if !is_kept {
             self.failed.push(row.name);
         }
         self.rows.push(cells(row, outcome));
-        if let Outcome::Tried { counts, .. } = outcome {
+        if let (false, Outcome::Tried { counts, .. }) = (is_kept, outcome) {
             for remark in &counts.remarks {
                 eprintln!("chaos:   {remark}");
             }

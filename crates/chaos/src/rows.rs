@@ -61,12 +61,18 @@ pub(crate) enum Since {
     End,
 }
 
-/// What an AWS says that has too many calls.
-const THROTTLED: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: text/xml\r\ncontent-length: 123\r\nconnection: close\r\n\r\n\
-                         <ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>   ";
+/// What an AWS says that has had too many calls.
+const THROTTLED: &str = concat!(
+    "HTTP/1.1 400 Bad Request\r\ncontent-type: text/xml\r\ncontent-length: 120\r\nconnection: close\r\n\r\n",
+    "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error>",
+    "</ErrorResponse>"
+);
 
 /// What something says that is no AWS.
-const RUBBISH: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 26\r\nconnection: close\r\n\r\n<html>Please log in</html>";
+const RUBBISH: &str = concat!(
+    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 26\r\nconnection: close\r\n\r\n",
+    "<html>Please log in</html>"
+);
 
 const fn on(on: On, name: &'static str, tried: &'static str, fault: Fault, promise: Promise) -> Row {
     Row { name, tried, on, fault, promise, since: Since::End }
@@ -125,7 +131,6 @@ pub(crate) const ROWS: &[Row] = {
             Everything,
             Beginning,
         ),
-        on_etcd("both-killed", "both servers are killed (-9)", Kill(Whom::Both), Nothing, End),
         on_etcd("api-server-killed", "kube-apiserver is killed (-9)", Kill(Whom::ApiServer), Everything, End),
         on_etcd("certificates", "the webhooks' certificates are made anew", Fault::Rotate, Everything, Beginning),
         on_etcd(
@@ -150,6 +155,8 @@ pub(crate) const ROWS: &[Row] = {
             Beginning,
         ),
         on_etcd("etcd-full", "etcd has no more space", Fault::FullEtcd, Questions, End),
+        // The last there, because what they read then is all that was acknowledged before.
+        on_etcd("both-killed", "both servers are killed (-9)", Kill(Whom::Both), Nothing, End),
         on(On::Sqlite, "sqlite-killed", "the only server, on SQLite, is killed (-9)", Kill(Whom::First), Nothing),
         on(On::SmallDisk, "disk-full", "the disk of a server on SQLite is full", Fault::FullDisk, Questions),
         on(On::Aws, "sts-away", "AWS's STS cannot be reached", Fault::Aws(Mode::Away), Questions),
@@ -171,3 +178,23 @@ pub(crate) const ROWS: &[Row] = {
         ),
     ]
 };
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<&str> = ROWS.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), ROWS.len());
+    }
+
+    #[test]
+    fn what_is_said_instead_of_aws_is_as_long_as_it_says() {
+        for said in [THROTTLED, RUBBISH] {
+            let (head, body) = said.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+        }
+    }
+}

@@ -26,7 +26,7 @@ use crate::question::{CLUSTER, Question, Worth};
 use crate::replica::Replica;
 use crate::revoke::Server;
 use crate::settings::Settings;
-use crate::write::{Wrote, make_user};
+use crate::write::{Book, Wrote, make_user};
 
 /// Everything that runs.
 pub(crate) struct Stage {
@@ -38,6 +38,8 @@ pub(crate) struct Stage {
     pub(crate) questions: Vec<Question>,
     /// Who has the principals: where users are made.
     home: Api,
+    /// What was acknowledged in all rows until now.
+    pub(crate) book: Arc<Book>,
     /// What else has to run.
     _others: Vec<Replica>,
     pub(crate) tls: Arc<ClientConfig>,
@@ -112,6 +114,7 @@ impl Stage {
             admin,
             probes: 0,
             links: Vec::new(),
+            book: Arc::default(),
             _others: Vec::new(),
         })
     }
@@ -158,6 +161,7 @@ impl Stage {
             admin,
             probes: 0,
             links,
+            book: Arc::default(),
             _others: Vec::new(),
         })
     }

@@ -21,6 +21,7 @@ mod presence;
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use doorward_core::cluster_name::ClusterName;
@@ -37,6 +38,10 @@ use commit::pieces;
 use desk::{Desk, Verdict};
 use lag::Lag;
 pub use lag::StoreSigns;
+
+/// How long the store may take to show that it is there. Whoever asks whether the server is ready waits for this, and a
+/// load balancer takes a server away that does not answer in time, although it could answer everything else.
+const HEALTH: Duration = Duration::from_millis(500);
 
 /// The key that every write of what is planned touches. Its revision says which View a plan was made on.
 const GENERATION: &str = "meta/writes";
@@ -140,13 +145,18 @@ impl Engine {
         self.shared.clusters_changed.subscribe()
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, known within [`HEALTH`].
     ///
     /// # Errors
     /// The store's own, if it does not.
     pub async fn store_health(&self) -> Result<(), StoreError> {
-        let probe = Key::new("meta/probe").map_err(|_| StoreError::Closed)?;
-        self.shared.store.get(&probe).await.map(|_| ())
+        let (store, probe) = (Arc::clone(&self.shared.store), Key::new("meta/probe").map_err(|_| StoreError::Closed)?);
+        // Nobody waits for its end, but a store of several members learns by it which of them is silent.
+        let asked = tokio::spawn(async move { store.get(&probe).await.map(|_| ()) });
+        match tokio::time::timeout(HEALTH, asked).await {
+            Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
+            Err(_) => Err(StoreError::Unavailable(format!("no answer within {} ms", HEALTH.as_millis()))),
+        }
     }
 
     /// Plans a change, commits it and publishes it.

@@ -45,7 +45,7 @@ impl Shared {
         })
     }
 
-    /// Lets transactions wait until [`go_on`](Self::go_on).
+    /// Lets transactions and single reads wait until [`go_on`](Self::go_on).
     async fn hold_up(&self) {
         self.permits.acquire_many(1_000_000).await.unwrap().forget();
     }
@@ -57,7 +57,11 @@ impl Shared {
 
 impl Store for Shared {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
-        self.store.get(key)
+        async move {
+            let _permit = self.permits.acquire().await.unwrap();
+            self.store.get(key).await
+        }
+        .boxed()
     }
 
     fn scan<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Scan, StoreError>> {
@@ -386,4 +390,17 @@ async fn a_store_that_does_not_answer_confirms_nothing_and_is_told() {
     let after = engine.store_signs();
     assert_eq!(after.confirmed, before.confirmed);
     assert!(after.failure.is_some_and(|failure| failure.contains("closed")), "the failure is told");
+}
+
+#[tokio::test]
+async fn whether_a_store_is_there_that_does_not_answer_is_known_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engine = first_engine(&store).await;
+    assert_eq!(engine.store_health().await, Ok(()));
+    store.hold_up().await;
+    let asked = tokio::time::Instant::now();
+    let error = engine.store_health().await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    assert!(asked.elapsed() < std::time::Duration::from_secs(1), "{:?}", asked.elapsed());
 }
