@@ -6,7 +6,12 @@
 //! A server that is stopped answers what it was asked.
 
 #![cfg(feature = "etcd")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here has found what it looks for")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails here has found what it looks for"
+)]
 
 mod common;
 mod failing_over;

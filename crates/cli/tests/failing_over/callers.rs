@@ -67,6 +67,7 @@ pub(crate) struct Refusal {
     /// Between which moments.
     pub(crate) asked: Instant,
     pub(crate) answered: Instant,
+    #[expect(dead_code, reason = "shown by Debug to whoever reads of a failure")]
     pub(crate) error: String,
 }
 

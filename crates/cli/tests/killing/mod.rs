@@ -163,7 +163,7 @@ impl Shared {
             (("POST", path.as_str()), update, Some(second)),
             (("DELETE", path.as_str()), String::new(), None),
         ];
-        for (target, body, groups) in steps.into_iter().take(if number % 4 == 0 { 2 } else { 3 }) {
+        for (target, body, groups) in steps.into_iter().take(if number.is_multiple_of(4) { 2 } else { 3 }) {
             self.state().known.asked(user, groups.clone());
             self.ask(host, "eks", target, &body)?;
             self.acknowledge(user, |known| known.acknowledged(user, groups));
