@@ -326,7 +326,9 @@ async fn nothing_that_is_said_of_a_token_shows_it() {
 #[tokio::test(start_paused = true)]
 async fn the_observer_is_told_of_each_call_in_words_from_closed_lists() {
     let sts = Arc::new(DirectorySts::new(World::new().directory));
-    let told: Arc<std::sync::Mutex<Vec<(&str, &str, bool)>>> = Arc::default();
+    // The endpoint, the outcome, and whether a call was made.
+    type Told = Vec<(&'static str, &'static str, bool)>;
+    let told = Arc::<std::sync::Mutex<Told>>::default();
     let observer = Arc::clone(&told);
     let provider = AwsProvider::with_transport(limited(1, 4), sts, Arc::new(StaticCredentials(credentials())))
         .unwrap()
