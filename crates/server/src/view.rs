@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::change::Change;
 use crate::cluster_record::ClusterRecord;
-use crate::replica::Replicas;
 use crate::contact::Contact;
+use crate::replica::Replicas;
 use crate::update_record::UpdateRecord;
 use crate::usage::Usage;
 

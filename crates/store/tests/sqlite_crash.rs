@@ -44,7 +44,8 @@ async fn a_killed_process_loses_no_acknowledged_write() {
 }
 
 async fn check(path: &Path, acknowledged: &BTreeSet<String>) {
-    let store = SqliteStore::open(path, SqliteOptions { keep_revisions: u64::MAX, max_bytes: None }).unwrap();
+    let store =
+        SqliteStore::open(path, SqliteOptions { keep_revisions: u64::MAX, ..SqliteOptions::default() }).unwrap();
     let snapshot = store.list(&Prefix::all()).await.unwrap();
     let keys: BTreeSet<&str> = snapshot.items.iter().map(|item| item.key.as_str()).collect();
     for name in acknowledged {
@@ -72,7 +73,7 @@ async fn check(path: &Path, acknowledged: &BTreeSet<String>) {
 
 async fn write_until_killed(path: &Path) {
     let round = std::env::var("DOORWARD_TEST_ROUND").unwrap();
-    let options = SqliteOptions { keep_revisions: u64::MAX, max_bytes: None };
+    let options = SqliteOptions { keep_revisions: u64::MAX, ..SqliteOptions::default() };
     let store = Arc::new(SqliteStore::open(path, options).unwrap());
     let writers = (0..8).map(|writer| {
         let (store, round) = (Arc::clone(&store), round.clone());

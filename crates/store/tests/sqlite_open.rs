@@ -13,10 +13,10 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorward_store::{
-    Change, Document, Event, Key, OpenError, Outcome, Prefix, SqliteOptions, SqliteStore, Store, Txn,
+    Change, Document, Event, Key, OpenError, Outcome, Prefix, SqliteOptions, SqliteStore, Store, StoreError, Txn,
 };
 use rusqlite::Connection;
 
@@ -195,6 +195,43 @@ async fn a_damaged_database() {
         assert!(matches!(&refused, OpenError::Damaged { path: named, .. } if *named == path), "{name}: {refused:?}");
         assert!(refused.to_string().ends_with("; restore it from a backup"), "{refused}");
         assert_eq!(fs::read(&path).unwrap(), bytes, "the file was changed");
+    }
+}
+
+#[tokio::test]
+async fn damage_that_is_found_while_a_large_file_is_used_ends_all_writing() {
+    let (_guard, path) = somewhere("doorward.db");
+    let options = SqliteOptions { check_up_to: 0, ..SqliteOptions::default() };
+    let store = SqliteStore::open(&path, options).unwrap();
+    fill(&store, 2_000).await;
+    store.close().await;
+    let sound = SqliteStore::open(&path, options).unwrap();
+    fill(&sound, 1).await;
+    sound.close().await;
+
+    let mut bytes = fs::read(&path).unwrap();
+    let half = bytes.len() / 2 / 4096 * 4096;
+    bytes[half..half + 4096].fill(0xa5);
+    fs::write(&path, &bytes).unwrap();
+    let store = SqliteStore::open(&path, options).unwrap();
+    let key = Key::new("k").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let error = loop {
+        match store.txn(Txn::new().put(key.clone(), Document::encode(1, &1).unwrap())).await {
+            Err(error) => break error,
+            Ok(_) => assert!(Instant::now() < deadline, "the damage is not found"),
+        }
+    };
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    // Whoever asks whether the store is well is told, too.
+    until(deadline, || async { matches!(store.get(&key).await, Err(StoreError::Damaged(_))) }).await;
+    store.close().await;
+}
+
+async fn until<F: Future<Output = bool>>(deadline: Instant, holds: impl Fn() -> F) {
+    while !holds().await {
+        assert!(Instant::now() < deadline, "it does not come to hold");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -116,10 +116,9 @@ pub(crate) fn permit(route: &Route, call: &Call<'_>) -> Result<(), ApiError> {
                 arn("ec2", call.region, &format!("instance/{instance}"))
             }
             Operation::GetUsage { cluster } => arn("eks", call.region, &format!("cluster/{cluster}")),
-            Operation::ListInstances
-            | Operation::GetStatus
-            | Operation::GetDiagnosis
-            | Operation::ListReplicas => "*".to_owned(),
+            Operation::ListInstances | Operation::GetStatus | Operation::GetDiagnosis | Operation::ListReplicas => {
+                "*".to_owned()
+            }
         };
         let action = format!("doorward:{}", route.action);
         vec![Need { action, shown: shown(&resource), resource, context }]

@@ -4,6 +4,7 @@
 //! Reads run on connections of their own; thanks to the write-ahead log they wait for nobody. Watches read the events
 //! table, woken by the writer: a slow watcher holds up nothing and keeps nothing in memory.
 
+mod check;
 mod open;
 mod readers;
 mod scan;
@@ -23,6 +24,7 @@ use crate::{
     Document, Expect, Key, OpenError, Outcome, Prefix, Revision, Scan, Store, StoreError, Txn, TxnError, Versioned,
     Watch,
 };
+use check::Check;
 use readers::Readers;
 use writer::{Control, Job, Pending, Writer};
 
@@ -37,11 +39,14 @@ pub struct SqliteOptions {
     /// Largest size of the database in bytes, rounded down to whole pages; `None`: as large as the disk. Beyond it,
     /// writes are refused with [`StoreError::Full`].
     pub max_bytes: Option<u64>,
+    /// Files up to this size, in bytes, are checked as a whole before they are used; larger ones while they are, and
+    /// what is found then ends all writing with [`StoreError::Damaged`].
+    pub check_up_to: u64,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { keep_revisions: 10_000, max_bytes: None }
+        Self { keep_revisions: 10_000, max_bytes: None, check_up_to: 64 * 1024 * 1024 }
     }
 }
 
@@ -50,13 +55,14 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     jobs: mpsc::Sender<Job>,
     readers: Arc<Readers>,
+    check: Arc<Check>,
     /// The latest committed revision, told by the writer after every commit.
     head: watch::Receiver<Revision>,
 }
 
 impl SqliteStore {
     /// Opens a database, making it (mode 0600) and its folder (mode 0700) where they are missing. Blocks, also to check
-    /// the whole file: for use at the start of a program. Reads and watches need a Tokio runtime.
+    /// a file that is not large ([`SqliteOptions::check_up_to`]): for use at the start of a program. Reads and watches need a Tokio runtime.
     ///
     /// A lock file beside the database (`….lock`) keeps a second server out. It is released by [`Store::close`], or
     /// shortly after the store is dropped, or by the end of the process, however it ends.
@@ -64,7 +70,8 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
-        let opened = open::open(path)?;
+        let opened = open::open(path, options.check_up_to)?;
+        let is_checked = opened.is_checked;
         let io_error = |detail: String| OpenError::Io { path: path.to_owned(), detail };
         let (jobs, queue) = mpsc::channel(QUEUE);
         let state = schema::state(&opened.connection).map_err(|error| io_error(error.to_string()))?;
@@ -79,7 +86,12 @@ impl SqliteStore {
         }
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         thread.spawn(move || writer.run(queue)).map_err(|error| io_error(error.to_string()))?;
-        Ok(Self { jobs, readers: Arc::new(Readers::new(path.to_owned())), head })
+        let check = if is_checked {
+            Check::default()
+        } else {
+            Check::start(path).map_err(|error| io_error(error.to_string()))?
+        };
+        Ok(Self { jobs, readers: Arc::new(Readers::new(path.to_owned())), check: Arc::new(check), head })
     }
 
     /// Forgets the changes up to a revision, before their time.
@@ -107,8 +119,13 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
-        let key = key.clone();
-        self.readers.read(move |connection| Ok(schema::get(connection, &key)?)).boxed()
+        let (key, check) = (key.clone(), Arc::clone(&self.check));
+        let read = self.readers.read(move |connection| Ok(schema::get(connection, &key)?));
+        async move {
+            check.sound()?;
+            read.await
+        }
+        .boxed()
     }
 
     fn scan<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Scan, StoreError>> {
@@ -122,6 +139,7 @@ impl Store for SqliteStore {
     fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, StoreError>> {
         async move {
             txn.check()?;
+            self.check.sound()?;
             self.ask(|answer| Job::Txn(Pending { txn, answer })).await
         }
         .boxed()
@@ -155,6 +173,9 @@ impl Store for SqliteStore {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
+            let check = Arc::clone(&self.check);
+            // An error means that the runtime ends, and with it everything.
+            let _ = tokio::task::spawn_blocking(move || check.stop()).await;
             // Readers first: the last connection to close folds the write-ahead log into the file, and only the
             // writer's may.
             self.readers.close().await;

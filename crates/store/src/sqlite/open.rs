@@ -18,24 +18,29 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A database that nobody else has open.
 #[derive(Debug)]
 pub(super) struct Opened {
+    /// Whether the whole file was looked at.
+    pub(super) is_checked: bool,
     /// Before `lock`, so that it is closed before the lock is released.
     pub(super) connection: Connection,
     /// Held for as long as the store is open.
     pub(super) lock: File,
 }
 
-pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+pub(super) fn open(path: &Path, check_up_to: u64) -> Result<Opened, OpenError> {
     make_folder(path)?;
     let lock = take_lock(path)?;
     make_file(path)?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|error| sqlite_error(path, error))?;
     check_identity(&connection, path)?;
-    check_whole(&connection, path)?;
+    let is_checked = file_size(path)? <= check_up_to;
+    if is_checked {
+        check_whole(&connection, path)?;
+    }
     if !schema::configure(&connection).map_err(|error| sqlite_error(path, error))? {
         let detail = "its file system supports no write-ahead log, use a local one".to_owned();
         return Err(OpenError::Io { path: path.to_owned(), detail });
     }
-    Ok(Opened { connection, lock })
+    Ok(Opened { is_checked, connection, lock })
 }
 
 /// A connection for one thread at a time. The file has to be there.
@@ -114,6 +119,10 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), OpenError>
         return Err(OpenError::Newer { path: path.to_owned(), found, supported });
     }
     Ok(())
+}
+
+fn file_size(path: &Path) -> Result<u64, OpenError> {
+    Ok(std::fs::metadata(path).map_err(|error| io_error(path, &error))?.len())
 }
 
 fn check_whole(connection: &Connection, path: &Path) -> Result<(), OpenError> {

@@ -43,7 +43,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(opened: Opened, head: watch::Sender<Revision>, keep_revisions: u64) -> Self {
-        let Opened { connection, lock } = opened;
+        let Opened { connection, lock, .. } = opened;
         Self { connection, lock, head, keep_revisions }
     }
 
