@@ -91,7 +91,7 @@ pub async fn run(
         clock: jiff::Timestamp::now,
         bodies: BodyReader::new(webhook::MAX_BODY),
     });
-    let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics });
+    let ops_handler = Arc::new(Ops { engine: Arc::clone(&engine), verifier, metrics, started_at: Timestamp::now() });
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),
