@@ -13,7 +13,7 @@ use crate::line::{Door, Heard, ask_once};
 use crate::tally::{Fate, Tally};
 
 /// How long a server may take for a write before the other one is asked: longer than it waits for its store.
-pub(crate) const WRITE: Duration = Duration::from_secs(8);
+pub(crate) const WRITE: Duration = Duration::from_secs(12);
 
 /// Between two writes of one writer.
 const PAUSE: Duration = Duration::from_millis(20);

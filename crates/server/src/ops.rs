@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::health::Health;
 use crate::listener::{Handler, Peer};
 use crate::metrics::state::State;
+use crate::view::AwsAuthHealth;
 
 /// The store is asked for its last write every second.
 const LATE_SECONDS: i64 = 10;
@@ -23,7 +24,13 @@ const ENDING: SignedDuration = SignedDuration::from_hours(28 * 24);
 pub struct Ops {
     /// What is told.
     pub health: Arc<Health>,
+    /// When the server was started.
+    pub started_at: Timestamp,
 }
+
+/// How long a server that was just started may be not ready because it has not read an aws-auth yet, which takes
+/// milliseconds. Taken for ready before, it would put off whom a row lets in, while the next server is being restarted.
+const FIRST_READ: SignedDuration = SignedDuration::from_secs(10);
 
 impl Handler for Ops {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, _: Arc<Peer>) -> Response<Full<Bytes>> {
@@ -90,21 +97,27 @@ impl Ops {
             required: false,
         }));
         let view = self.health.engine.view_owned();
+        let is_starting = Timestamp::now().duration_since(self.started_at) < FIRST_READ;
         for cluster in view.clusters().filter(|cluster| cluster.world.mode().uses_aws_auth()) {
-            let health = &cluster.aws_auth;
-            let problem = match (&health.failing, health.seen) {
-                (Some((since, error)), _) => Some(format!("cannot be watched since {since}: {error}")),
-                (None, false) => Some("was not read yet".to_owned()),
-                (None, true) => None,
-            };
+            let (problem, required) = reading(&cluster.aws_auth, is_starting);
             let stale: Vec<&str> = cluster.world.aws_auth().stale_sections().map(|section| section.key()).collect();
             let problem = problem.or_else(|| {
                 (!stale.is_empty())
                     .then(|| format!("{} cannot be read, its last good rows are in force", stale.join(", ")))
             });
-            checks.push(Check { name: format!("aws-auth of {}", cluster.record.name), problem, required: false });
+            checks.push(Check { name: format!("aws-auth of {}", cluster.record.name), problem, required });
         }
         checks
+    }
+}
+
+/// What hinders the reading of an aws-auth, and whether the server is not ready because of it: not where its cluster
+/// cannot be reached, and not because a cluster was registered just now.
+fn reading(health: &AwsAuthHealth, is_starting: bool) -> (Option<String>, bool) {
+    match (&health.failing, health.seen) {
+        (Some((since, error)), _) => (Some(format!("cannot be watched since {since}: {error}")), false),
+        (None, false) => (Some("was not read yet".to_owned()), is_starting),
+        (None, true) => (None, false),
     }
 }
 
@@ -128,4 +141,23 @@ fn respond(status: StatusCode, text: String, content_type: &'static str) -> Resp
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_starts_is_not_ready_before_it_has_read_aws_auth_unless_that_cannot_be_reached() {
+        let is_ready = |health: &AwsAuthHealth, is_starting| {
+            let (problem, required) = reading(health, is_starting);
+            problem.is_none() || !required
+        };
+        let unread = AwsAuthHealth::default();
+        assert!(!is_ready(&unread, true));
+        assert!(is_ready(&unread, false), "a cluster was registered just now");
+        assert!(is_ready(&AwsAuthHealth { seen: true, ..unread.clone() }, true));
+        let failing = Some((Timestamp::UNIX_EPOCH, "connection refused".to_owned()));
+        assert!(is_ready(&AwsAuthHealth { failing, ..unread }, true));
+    }
 }

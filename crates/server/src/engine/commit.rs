@@ -1,13 +1,14 @@
 //! Storing what was planned: from changes to a transaction, and from its outcome to what is published and answered.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use doorward_core::cluster_name::ClusterName;
 use doorward_identity::directory::Change as DirectoryChange;
-use doorward_store::{Document, DocumentError, Expect, Key, Outcome, Revision, Txn, Write};
+use doorward_store::{Document, DocumentError, Expect, Key, Outcome, Revision, StoreError, Txn, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::desk::{Batch, Piece, Verdict};
 use super::{Event, GENERATION, Shared};
@@ -21,6 +22,12 @@ const MAX_CHANGES: usize = 100;
 
 /// How long another server's write may take to come by the watch once the store has refused ours because of it.
 const CATCH_UP: Duration = Duration::from_secs(5);
+
+/// How long a transaction is sent again whose end is not known. The last try may take as long as the store lets it.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// Before each of these tries.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is stored at [`GENERATION`]: whose write was the last.
 #[derive(Serialize, Deserialize)]
@@ -65,7 +72,7 @@ impl Shared {
             match self.transaction(number, last_event, writes) {
                 Ok(txn) => {
                     let began = Instant::now();
-                    let outcome = self.store.txn(txn).await;
+                    let outcome = self.settle(txn).await;
                     self.commits.add(began.elapsed());
                     outcome.map(Some).map_err(WriteError::Store)
                 }
@@ -87,9 +94,14 @@ impl Shared {
             Ok(Some(Outcome::Conflict { actual, .. })) => {
                 let caught_up = self.catch_up(actual).await;
                 let mut desk = self.desk();
-                desk.end_flight();
+                // What was in the way may have been this very batch, sent before and not confirmed: the watch brought it.
+                let is_stored = desk.end_flight();
                 desk.start_over(self.view.load_full());
-                if caught_up { Verdict::Again } else { Verdict::Failed(WriteError::Behind) }
+                match (is_stored, caught_up) {
+                    (true, _) => Verdict::Stored,
+                    (false, true) => Verdict::Again,
+                    (false, false) => Verdict::Failed(WriteError::Behind),
+                }
             }
             Err(error) => {
                 let mut desk = self.desk();
@@ -111,6 +123,26 @@ impl Shared {
                 Verdict::Failed(error) => Verdict::Failed(error.clone()),
             });
         }
+    }
+
+    /// Stores a transaction, and sends it again where the store does not say what became of it. Since it states whose
+    /// write was the last, it is made once, however often it is sent: refused because of itself, it is stored.
+    ///
+    /// A client would be told to look for itself otherwise, for no more than a leader of etcd that moved.
+    async fn settle(&self, txn: Txn) -> Result<Outcome, StoreError> {
+        let began = Instant::now();
+        let outcome = self.store.txn(txn.clone()).await;
+        if !self.store.is_shared() || !matches!(outcome, Err(StoreError::Unknown(_))) {
+            return outcome;
+        }
+        while began.elapsed() < SETTLE {
+            tokio::time::sleep(PAUSE).await;
+            // Whatever else it says of another try, the end of the first is as unknown as before.
+            if let Ok(settled) = self.store.txn(txn.clone()).await {
+                return Ok(settled);
+            }
+        }
+        outcome
     }
 
     /// What stores a batch if nobody else wrote. Where nothing is to be stored, it only asks whether somebody did.

@@ -1,8 +1,8 @@
 //! Writes that are stored together, that fail, and that come from several servers.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorward_core::account_id::AccountId;
@@ -29,8 +29,8 @@ struct Shared {
     permits: Semaphore,
     /// What happens to the next transaction.
     refuses: AtomicBool,
-    /// Whether the next transaction is stored, and its answer lost.
-    loses_answers: AtomicBool,
+    /// What is answered to the next transaction instead of its outcome, although it is stored.
+    instead: Mutex<Option<StoreError>>,
     transactions: AtomicUsize,
 }
 
@@ -40,7 +40,7 @@ impl Shared {
             store: SqliteStore::open(&folder.join("db"), SqliteOptions::default()).unwrap(),
             permits: Semaphore::new(1_000_000),
             refuses: AtomicBool::new(false),
-            loses_answers: AtomicBool::new(false),
+            instead: Mutex::new(None),
             transactions: AtomicUsize::new(0),
         })
     }
@@ -80,7 +80,7 @@ impl Store for Shared {
                 return Err(StoreError::Full);
             }
             let outcome = self.store.txn(txn).await;
-            if self.loses_answers.swap(false, Ordering::SeqCst) { Err(StoreError::Busy) } else { outcome }
+            self.instead.lock().unwrap().take().map_or(outcome, Err)
         }
         .boxed()
     }
@@ -320,11 +320,26 @@ async fn a_write_whose_answer_was_lost_is_known_as_soon_as_the_watch_brings_it()
     let folder = tempfile::tempdir().unwrap();
     let store = Shared::open(folder.path());
     let engine = first_engine(&store).await;
-    store.loses_answers.store(true, Ordering::SeqCst);
+    *store.instead.lock().unwrap() = Some(StoreError::Busy);
     assert!(matches!(make(&engine, "user").await, Err(Refused::Store)));
     let _following = follow(&engine);
     until_known(&engine, "user").await;
     assert!(matches!(make(&engine, "user").await, Err(Refused::Exists)));
+    make(&engine, "another").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_the_store_did_not_confirm_is_sent_again_and_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let engine = first_engine(&store).await;
+    let _following = follow(&engine);
+    let before = store.transactions.load(Ordering::SeqCst);
+    *store.instead.lock().unwrap() = Some(StoreError::Unknown("no answer".to_owned()));
+    // Planned again, it would be refused because it exists.
+    make(&engine, "user").await.unwrap();
+    assert_eq!(store.transactions.load(Ordering::SeqCst), before + 2);
+    assert!(has(&engine.view(), "user"));
     make(&engine, "another").await.unwrap();
 }
 

@@ -60,7 +60,7 @@ impl Members {
         let deadline = Instant::now() + self.request_timeout;
         for attempt in 1.. {
             let at = self.current();
-            let failure = match self.ask(at, deadline, call, &run).await {
+            let failure = match self.ask(at, deadline, &run).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
@@ -115,7 +115,6 @@ impl Members {
         &self,
         at: usize,
         deadline: Instant,
-        call: Call,
         run: &(impl Fn(Client) -> F + Send + Sync),
     ) -> Result<T, Failure>
     where
@@ -123,8 +122,8 @@ impl Members {
     {
         let silent = |what: &str| format!("{}: {what} within the time-out", self.endpoint(at));
         let mut left = deadline.saturating_duration_since(Instant::now());
-        if call == Call::Read && self.members.len() > 1 {
-            // A member that hangs must not use up the time of the others.
+        if self.members.len() > 1 {
+            // A member that hangs must not use up the time of the others, nor that of whoever can send a write again.
             left = left.min(self.request_timeout / 2);
         }
         let client = match timeout(left, self.client(at)).await {
