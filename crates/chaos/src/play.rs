@@ -27,7 +27,7 @@ const RECOVERY: Duration = Duration::from_secs(30);
 const WRITERS: usize = 2;
 
 /// Principals whose access comes and goes: one, and another whenever something about it was put off.
-const PRINCIPALS: usize = 24;
+const PRINCIPALS: usize = 16;
 
 /// Load that runs until it is stopped. Dropped, it is cut off.
 struct Load {
@@ -110,6 +110,7 @@ fn from(servers: &[Server], first: usize) -> impl Iterator<Item = &Server> {
 /// If something cannot be broken or mended, or a server that should be well is not.
 pub(crate) async fn play(settings: &Settings, stage: &mut Stage, row: &Row) -> anyhow::Result<Outcome> {
     stage.well_within(RECOVERY).await.context("before anything is broken")?;
+    let written_before = stage.book.names().len();
     let mut load = Load::start(stage, row).await?;
     tokio::time::sleep(CALM).await;
 
@@ -134,6 +135,9 @@ pub(crate) async fn play(settings: &Settings, stage: &mut Stage, row: &Row) -> a
         let apis: Vec<_> = servers.iter().map(|server| server.api.clone()).collect();
         write::check(&apis, &stage.book, &load.tally).await?;
         revoke::check(&servers, &last, &load.tally).await?;
+        if let Some(api) = apis.first() {
+            write::make_room(api, &stage.book, written_before).await?;
+        }
     }
     Ok(Outcome::Tried { counts: load.tally.counts(), recovered: well.and(recovered) })
 }

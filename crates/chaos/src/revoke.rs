@@ -135,11 +135,11 @@ impl Revoker {
         match change {
             Change::Give => {
                 let body = json!({ "principalArn": whom.arn }).to_string();
-                judge(send(&server.api, "eks", "POST", &entries, &body).await, 409)
+                judge(send(&server.api, "eks", "POST", &entries, &body).await, (409, ""))
             }
             Change::Take => {
                 let target = format!("{entries}/{}", encode(&whom.arn));
-                judge(send(&server.api, "eks", "DELETE", &target, "").await, 404)
+                judge(send(&server.api, "eks", "DELETE", &target, "").await, (404, ""))
             }
         }
     }

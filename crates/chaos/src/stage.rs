@@ -26,7 +26,7 @@ use crate::question::{CLUSTER, Question, Worth};
 use crate::replica::Replica;
 use crate::revoke::Server;
 use crate::settings::Settings;
-use crate::write::{Book, Wrote, make_user};
+use crate::write::{Book, Wrote, delete_user, make_user};
 
 /// Everything that runs.
 pub(crate) struct Stage {
@@ -235,6 +235,8 @@ impl Stage {
             }
             let name = format!("probe-{}-{}", replica.api.port(), self.probes);
             let wrote = make_user(&server.api, &name).await;
+            anyhow::ensure!(wrote == Wrote::Done, "{}: {wrote:?}", replica.api);
+            let wrote = delete_user(&server.api, &name).await;
             anyhow::ensure!(wrote == Wrote::Done, "{}: {wrote:?}", replica.api);
         }
         if let Some(kubernetes) = self.kubernetes().filter(|kubernetes| kubernetes.is_there.load(Ordering::SeqCst)) {

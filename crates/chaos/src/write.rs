@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use doorward_bench::api::{Api, between};
 use doorward_sigv4::query::encode;
+use futures::stream::{self, StreamExt as _};
 use tokio::sync::watch;
 
 use crate::line::{Door, Heard, ask_once};
@@ -16,7 +17,7 @@ use crate::tally::{Fate, Tally};
 pub(crate) const WRITE: Duration = Duration::from_secs(12);
 
 /// Between two writes of one writer.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(40);
 
 /// How long what is acknowledged may take to be known everywhere, once nothing is broken.
 const KNOWN: Duration = Duration::from_secs(15);
@@ -34,8 +35,9 @@ pub(crate) enum Wrote {
     Refused(String),
 }
 
-/// What an answer to a write says; `before` is the status that says that it was made before.
-pub(crate) fn judge(heard: anyhow::Result<Heard>, before: u16) -> Wrote {
+/// What an answer to a write says; `before` is the status that says that it was made before, and what else stands there
+/// then.
+pub(crate) fn judge(heard: anyhow::Result<Heard>, before: (u16, &str)) -> Wrote {
     let (status, body) = match heard {
         Ok(heard) => heard,
         Err(error) => return Wrote::PutOff(format!("{error:#}")),
@@ -45,7 +47,7 @@ pub(crate) fn judge(heard: anyhow::Result<Heard>, before: u16) -> Wrote {
         200 => Wrote::Done,
         // IAM says 500 for what EKS says 503: clients try again after either.
         429 | 500.. => Wrote::PutOff(text),
-        _ if status == before => Wrote::Before,
+        _ if status == before.0 && text.contains(before.1) => Wrote::Before,
         _ => Wrote::Refused(text),
     }
 }
@@ -61,7 +63,13 @@ pub(crate) async fn send(api: &Api, service: &str, method: &str, target: &str, b
 /// Makes a user at a server.
 pub(crate) async fn make_user(api: &Api, name: &str) -> Wrote {
     let form = format!("Action=CreateUser&Version=2010-05-08&UserName={name}");
-    judge(send(api, "iam", "POST", "/", &form).await, 409)
+    judge(send(api, "iam", "POST", "/", &form).await, (409, "EntityAlreadyExists"))
+}
+
+/// Deletes a user at a server.
+pub(crate) async fn delete_user(api: &Api, name: &str) -> Wrote {
+    let form = format!("Action=DeleteUser&Version=2010-05-08&UserName={name}");
+    judge(send(api, "iam", "POST", "/", &form).await, (404, "NoSuchEntity"))
 }
 
 /// The writes that were acknowledged.
@@ -71,6 +79,19 @@ pub(crate) struct Book(Mutex<Vec<String>>);
 impl Book {
     fn enter(&self, name: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+
+    /// Takes all but `few` of those after the first `kept` out.
+    fn take_out(&self, kept: usize, few: usize) -> Vec<String> {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept.min(names.len());
+        let new = names.split_off(kept);
+        let every = new.len().div_ceil(few.max(1)).max(1);
+        let mut out = Vec::new();
+        for (at, name) in new.into_iter().enumerate() {
+            if at % every == 0 { names.push(name) } else { out.push(name) }
+        }
+        out
     }
 
     /// All of them.
@@ -164,6 +185,24 @@ pub(crate) async fn check(servers: &[Api], book: &Book, tally: &Tally) -> anyhow
     Ok(())
 }
 
+/// Deletes most of what was written after the first `kept` of the book, so that no quota is reached: an account has 5,000
+/// users.
+///
+/// # Errors
+/// If a server does not delete one.
+pub(crate) async fn make_room(api: &Api, book: &Book, kept: usize) -> anyhow::Result<()> {
+    let mut left = stream::iter(book.take_out(kept, FEW))
+        .map(async |name| (delete_user(api, &name).await, name))
+        .buffer_unordered(16);
+    while let Some((wrote, name)) = left.next().await {
+        anyhow::ensure!(matches!(wrote, Wrote::Done | Wrote::Before), "{name}: {wrote:?}");
+    }
+    Ok(())
+}
+
+/// Users of a row that stay, to be looked for after the other rows too.
+const FEW: usize = 60;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,13 +213,23 @@ mod tests {
 
     #[test]
     fn a_write_is_acknowledged_by_200_put_off_by_a_failure_or_silence_and_refused_by_anything_else() {
-        let judged = |heard| judge(heard, 409);
+        let judged = |heard| judge(heard, (409, "EntityAlreadyExists"));
         assert_eq!(judged(heard(200, "")), Wrote::Done);
         assert!(matches!(judged(heard(503, "try again")), Wrote::PutOff(_)));
         assert!(matches!(judged(heard(500, "ServiceFailure")), Wrote::PutOff(_)));
         assert!(matches!(judged(Err(anyhow::anyhow!("no answer in time"))), Wrote::PutOff(_)));
         assert!(matches!(judged(heard(403, "AccessDenied")), Wrote::Refused(_)));
         assert_eq!(judged(heard(409, "<Code>EntityAlreadyExists</Code>")), Wrote::Before);
+        assert!(matches!(judged(heard(409, "<Code>LimitExceeded</Code>")), Wrote::Refused(_)));
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_some_of_each_row_and_all_of_those_before() {
+        let book = Book::default();
+        (0..25).for_each(|number| book.enter(format!("{number}")));
+        assert_eq!(book.take_out(5, 4).len(), 16);
+        assert_eq!(book.names(), ["0", "1", "2", "3", "4", "5", "10", "15", "20"]);
+        assert!(book.take_out(100, 4).is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `docs/install.md` shows a YAML for each installer: it parses, and it says what `doorward init` says.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails here has found what it looks for")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that fails here has found what it looks for")]
 
 mod common;
 

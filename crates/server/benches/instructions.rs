@@ -26,7 +26,7 @@ use doorward_identity::{LocalEndpoint, LocalProvider, SessionKey, StsHosts, Veri
 use doorward_server::ClusterRecord;
 use doorward_server::change::Change;
 use doorward_server::view::View;
-use doorward_server::webhook::{Prover, answer_subject_access_review, answer_token_review};
+use doorward_server::webhook::{AuditIds, Decisions, Prover, answer_subject_access_review, answer_token_review};
 use doorward_sigv4::{Credentials, SecretKey};
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -90,9 +90,10 @@ fn authorization_webhook_20(asked: &Asked, calls: usize) -> usize {
 }
 
 fn each_authenticated(asked: &Asked, calls: usize) -> usize {
-    let prover = Prover { verifier: &asked.verifier, now: asked.now };
+    let decisions = Decisions::new(0, AuditIds::Off);
     let is_granted = |_: &usize| {
         let view = || Arc::clone(&asked.view);
+        let prover = Prover { verifier: &asked.verifier, now: asked.now, decision: decisions.next() };
         let answer = answer_token_review(view, &asked.name, black_box(&asked.token_review), &prover);
         answer.now_or_never().unwrap().unwrap().outcome == "granted"
     };
@@ -100,8 +101,9 @@ fn each_authenticated(asked: &Asked, calls: usize) -> usize {
 }
 
 fn each_authorized(asked: &Asked, calls: usize) -> usize {
+    let decisions = Decisions::new(0, AuditIds::Off);
     let is_allowed = |review: &&Vec<u8>| {
-        let answer = answer_subject_access_review(&asked.view, &asked.name, black_box(review));
+        let answer = answer_subject_access_review(&asked.view, &asked.name, black_box(review), decisions.next());
         answer.unwrap().outcome == "allowed"
     };
     asked.access_reviews.iter().cycle().take(calls).filter(is_allowed).count()
