@@ -10,7 +10,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-bash scripts/instructions.sh
+bash scripts/instructions.sh --webhooks
 bash scripts/setup.sh compiler nginx aws etcd kube-apiserver kubectl
 cargo build --locked --release -p doorward-cli -p doorward-bench
 target=${CARGO_TARGET_DIR:-$ROOT/target}
