@@ -145,7 +145,7 @@ impl Engine {
         self.shared.clusters_changed.subscribe()
     }
 
-    /// Whether the store answers, known within [`HEALTH`].
+    /// Whether the store answers, known within `HEALTH`.
     ///
     /// # Errors
     /// The store's own, if it does not.

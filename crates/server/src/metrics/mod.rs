@@ -1,7 +1,7 @@
 //! What is counted, for Prometheus. Labels come from closed lists, or are names of registered clusters and their entries
 //! in a short list, so that no client can make the metrics grow.
 //!
-//! What each decision of a webhook touches costs it neither a lock nor an allocation ([`tally`], [`durations`]); what is
+//! What each decision of a webhook touches costs it neither a lock nor an allocation (`tally`, `durations`); what is
 //! the case at one moment is worked out when it is asked for ([`state`]). The table of all families, with when to
 //! worry, is in `docs/operations.md`.
 
