@@ -25,6 +25,7 @@ SUITES=(
   "rust-sdk|conformance|all"
   "end-to-end|cli|only end_to_end_lab"
   "failover|cli|only end_to_end_replicas"
+  "operations|cli|only end_to_end_operations"
   "migrate|cli|only end_to_end_migrate"
   "fuzz|fuzz-targets|all"
   "chaos|chaos|all"
