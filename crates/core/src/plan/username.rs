@@ -85,6 +85,11 @@ fn access_key(target: &mut Target, template: &Template, pattern: &Pattern, known
         ChangeKind::IdentityChanged,
         format!("the username `{template}` becomes the session's ARN: no entry has the access key in its username"),
     );
+    if known.rbac.is_none() {
+        let text = "RBAC was not read: if anything is bound to users of such names, it is not given to this principal";
+        target.changes(ChangeKind::Lost, text);
+        return;
+    }
     let named: Vec<String> = known.named.of_users(pattern).iter().map(|(name, _)| format!("`{name}`")).collect();
     if !named.is_empty() {
         let text = format!("what is bound to the users {} is not given to this principal", named.join(", "));
