@@ -21,7 +21,7 @@ mod write_rows;
 use std::path::Path;
 
 use anyhow::Context as _;
-use doorward_bench::{api, http, process};
+use doorward_bench::{api, http, process, review};
 
 use crate::place::Place;
 use crate::report::Report;

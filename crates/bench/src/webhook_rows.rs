@@ -12,6 +12,7 @@ use crate::nginx::Nginx;
 use crate::place::{ACCOUNT, CLUSTER, Place};
 use crate::process::Process;
 use crate::report::{Report, Rounds, Target, short};
+use crate::review::{self, Assumed};
 use crate::settings::Settings;
 use crate::write_rows::steady_writes;
 
@@ -53,7 +54,7 @@ pub(crate) async fn measure(
     let nginx = Nginx::start(settings, folder, &data, &bodies)?;
     // The same request bodies, so that both sides read as much as they write.
     for (name, path, body) in [
-        ("nginx, for tokens", "/token", first(&small.tokens(1)?).map(|token| token_review_body(&token))?),
+        ("nginx, for tokens", "/token", first(&small.tokens(1)?).map(|token| review::token_review(&token))?),
         ("nginx, for authorize", "/authorize", access_review_body(small, "carts", "create")),
     ] {
         let body_length = bodies.iter().find(|(of, _)| *of == path).map_or(0, |(_, length)| *length);
@@ -137,43 +138,23 @@ fn first(tokens: &[String]) -> anyhow::Result<String> {
 
 /// A TokenReview as kube-apiserver sends it.
 pub(crate) fn token_review(token: &str) -> Vec<u8> {
-    post_json(&format!("/clusters/{CLUSTER}/authenticate"), &token_review_body(token))
-}
-
-fn token_review_body(token: &str) -> String {
-    let review = json!({
-        "kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "metadata": { "creationTimestamp": null },
-        "spec": { "token": token, "audiences": ["https://kubernetes.default.svc"] },
-        "status": { "user": {} },
-    });
-    review.to_string()
+    post_json(&format!("/clusters/{CLUSTER}/authenticate"), &review::token_review(token))
 }
 
 fn access_review(place: &Place, namespace: &str, verb: &str) -> Vec<u8> {
     post_json(&format!("/clusters/{CLUSTER}/authorize"), &access_review_body(place, namespace, verb))
 }
 
-/// What kube-apiserver sends for somebody whom the token webhook let in.
+/// Of the role that calls.
 fn access_review_body(place: &Place, namespace: &str, verb: &str) -> String {
-    let id = &place.role_id;
-    let session = format!("arn:aws:sts::{ACCOUNT}:assumed-role/caller/session-000");
-    let review = json!({
-        "kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
-        "metadata": { "creationTimestamp": null },
-        "spec": {
-            "resourceAttributes":
-                { "namespace": namespace, "verb": verb, "version": "v1", "resource": "pods", "name": "p" },
-            "user": session, "uid": format!("aws-iam-authenticator:{ACCOUNT}:{id}"),
-            "groups": ["developers", "system:authenticated"],
-            "extra": {
-                "accesskeyid": ["ASIAEXAMPLEEXAMPLE00"], "arn": [session],
-                "canonicalarn": [format!("arn:aws:iam::{ACCOUNT}:role/caller")], "principalid": [id],
-                "sessionname": ["session-000"], "sigs.k8s.io/aws-iam-authenticator/principalid": [id],
-            },
-        },
-        "status": { "allowed": false },
-    });
-    review.to_string()
+    let caller = Assumed {
+        account: ACCOUNT,
+        role: "caller",
+        role_id: &place.role_id,
+        session: "session-000",
+        group: "developers",
+    };
+    review::access_review(caller, namespace, verb)
 }
 
 fn rows(cases: &[Case<'_>], report: &mut Report) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use doorward_bench::api::{Api, between};
+use doorward_bench::review::{Assumed, access_review};
 use doorward_identity::hosts::{Endpoint, LocalEndpoint};
 use doorward_sigv4::query::encode;
 use doorward_sigv4::{Credentials, SecretKey};
@@ -145,27 +146,16 @@ impl People {
         ]
     }
 
-    /// What kube-apiserver sends for the viewer whom the token webhook let in.
+    /// Of the viewer.
     fn review(&self, namespace: &str) -> String {
-        let id = &self.viewer_id;
-        let session = format!("arn:aws:sts::{ACCOUNT}:assumed-role/viewer/session-0");
-        let review = json!({
-            "kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
-            "metadata": { "creationTimestamp": null },
-            "spec": {
-                "resourceAttributes":
-                    { "namespace": namespace, "verb": "get", "version": "v1", "resource": "pods", "name": "p" },
-                "user": session, "uid": format!("aws-iam-authenticator:{ACCOUNT}:{id}"),
-                "groups": ["viewers", "system:authenticated"],
-                "extra": {
-                    "accesskeyid": ["ASIAEXAMPLEEXAMPLE00"], "arn": [session],
-                    "canonicalarn": [format!("arn:aws:iam::{ACCOUNT}:role/viewer")], "principalid": [id],
-                    "sessionname": ["session-0"], "sigs.k8s.io/aws-iam-authenticator/principalid": [id],
-                },
-            },
-            "status": { "allowed": false },
-        });
-        review.to_string()
+        let viewer = Assumed {
+            account: ACCOUNT,
+            role: "viewer",
+            role_id: &self.viewer_id,
+            session: "session-0",
+            group: "viewers",
+        };
+        access_review(viewer, namespace, "get")
     }
 }
 

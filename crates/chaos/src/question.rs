@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use doorward_bench::api::REGION;
 use doorward_bench::http::post_json;
+use doorward_bench::review;
 use doorward_identity::hosts::Endpoint;
 use doorward_identity::token;
 use doorward_sigv4::Credentials;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The cluster.
 pub(crate) const CLUSTER: &str = "chaos";
@@ -125,12 +126,7 @@ impl Question {
 
 /// A TokenReview as kube-apiserver sends it.
 pub(crate) fn token_review(token: &str) -> Vec<u8> {
-    let review = json!({
-        "kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "metadata": { "creationTimestamp": null },
-        "spec": { "token": token, "audiences": ["https://kubernetes.default.svc"] },
-        "status": { "user": {} },
-    });
-    post_json(&format!("/clusters/{CLUSTER}/authenticate"), &review.to_string())
+    post_json(&format!("/clusters/{CLUSTER}/authenticate"), &review::token_review(token))
 }
 
 /// A yes or no of a review's answer. What is left out means no, in an answer that is one.
