@@ -259,12 +259,6 @@ impl FromStr for AccessPolicyArn {
 
 text_form!(AccessPolicyArn);
 
-impl From<AccessPolicyArn> for String {
-    fn from(arn: AccessPolicyArn) -> Self {
-        arn.as_str().to_owned()
-    }
-}
-
 /// Not the ARN of an access policy. The text is EKS's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("The policyArn parameter format is not valid")]

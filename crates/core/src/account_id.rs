@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use crate::text_form::text_form;
 
 /// An AWS account id. One that exists is twelve ASCII digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId([u8; 12]);
 
 impl AccountId {
@@ -36,19 +35,7 @@ impl FromStr for AccountId {
     }
 }
 
-impl TryFrom<String> for AccountId {
-    type Error = AccountIdError;
-
-    fn try_from(text: String) -> Result<Self, AccountIdError> {
-        text.parse()
-    }
-}
-
-impl From<AccountId> for String {
-    fn from(account: AccountId) -> Self {
-        account.as_str().to_owned()
-    }
-}
+text_form!(AccountId);
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

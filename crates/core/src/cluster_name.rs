@@ -7,13 +7,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::arn::printable;
+use crate::text_form::text_form;
 
 /// A valid name of a cluster.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClusterName(Arc<str>);
 
 impl ClusterName {
@@ -35,19 +33,7 @@ impl FromStr for ClusterName {
     }
 }
 
-impl TryFrom<String> for ClusterName {
-    type Error = ClusterNameError;
-
-    fn try_from(text: String) -> Result<Self, ClusterNameError> {
-        text.parse()
-    }
-}
-
-impl From<ClusterName> for String {
-    fn from(name: ClusterName) -> Self {
-        name.0.as_ref().to_owned()
-    }
-}
+text_form!(ClusterName);
 
 /// A name compares, orders and hashes as its text does.
 impl std::borrow::Borrow<str> for ClusterName {

@@ -201,12 +201,6 @@ impl FromStr for PrincipalArn {
 
 text_form!(PrincipalArn);
 
-impl From<PrincipalArn> for String {
-    fn from(arn: PrincipalArn) -> Self {
-        arn.text.into_string()
-    }
-}
-
 /// A principal's unique id in IAM: `AROA…` for a role, `AIDA…` for a user, the account for root, `ACCOUNT:NAME` for a
 /// federated user. A principal that is deleted and made again has another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -185,12 +185,6 @@ impl FromStr for Template {
 
 text_form!(Template);
 
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
-        template.text.as_ref().to_owned()
-    }
-}
-
 /// What a template can take from its caller. The spelling is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Placeholder {

@@ -64,7 +64,7 @@ impl Default for AccessPolicies {
 impl FromIterator<AssociatedAccessPolicy> for AccessPolicies {
     fn from_iter<I: IntoIterator<Item = AssociatedAccessPolicy>>(all: I) -> Self {
         let mut all = all.into_iter();
-        let Some(first) = all.next() else { return Self([].into_iter().collect()) };
+        let Some(first) = all.next() else { return Self::default() };
         let Some(second) = all.next() else { return Self(Few::One(first)) };
         let all = [first, second].into_iter().chain(all);
         let by_name: BTreeMap<_, _> = all.map(|one| (one.policy_arn.name().to_owned(), one)).collect();
