@@ -9,23 +9,16 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::diagnosis::{STORE_IS_LATE, WEBHOOK_IS_LATE};
 use crate::health::Health;
 use crate::listener::{Handler, Peer};
 use crate::metrics::state::State;
 use crate::view::AwsAuthHealth;
 
-/// The store is asked for its last write every second.
-const LATE_SECONDS: i64 = 10;
-
-/// The webhooks' certificate is renewed by itself 30 days before its end.
-const ENDING: SignedDuration = SignedDuration::from_hours(28 * 24);
-
 /// Answers `/livez`, `/readyz`, `/healthz` (each with `?verbose`) and `/metrics`.
 pub struct Ops {
     /// What is told.
     pub health: Arc<Health>,
-    /// When the server was started.
-    pub started_at: Timestamp,
 }
 
 /// How long a server that was just started may be not ready because it has not read an aws-auth yet, which takes
@@ -76,7 +69,7 @@ impl Ops {
         let age = now.duration_since(store.confirmed).as_secs();
         checks.push(Check {
             name: "agreement with the store".to_owned(),
-            problem: (age > LATE_SECONDS)
+            problem: (age > STORE_IS_LATE.as_secs())
                 .then(|| format!("was last confirmed {age} s ago, {} revisions are missing", store.revisions_behind)),
             required: false,
         });
@@ -85,7 +78,7 @@ impl Ops {
         checks.push(Check {
             name: "certificates".to_owned(),
             problem: ends
-                .filter(|ends| *ends < now + ENDING)
+                .filter(|ends| *ends < now + WEBHOOK_IS_LATE)
                 .map(|ends| format!("the first of them ends at {ends:.0}")),
             required: false,
         });
@@ -97,7 +90,7 @@ impl Ops {
             required: false,
         }));
         let view = self.health.engine.view_owned();
-        let is_starting = Timestamp::now().duration_since(self.started_at) < FIRST_READ;
+        let is_starting = now.duration_since(self.health.started_at) < FIRST_READ;
         for cluster in view.clusters().filter(|cluster| cluster.world.mode().uses_aws_auth()) {
             let (problem, required) = reading(&cluster.aws_auth, is_starting);
             let stale: Vec<&str> = cluster.world.aws_auth().stale_sections().map(|section| section.key()).collect();

@@ -107,7 +107,7 @@ pub async fn run(
     });
     let api_address = addresses.api.to_string();
     let known_certificates = Arc::clone(&health.certificates);
-    let ops_handler = Arc::new(Ops { health, started_at: Timestamp::now() });
+    let ops_handler = Arc::new(Ops { health });
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),

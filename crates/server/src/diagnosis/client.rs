@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::cluster::CLIENT_IS_LATE;
 use super::words::ends;
 use super::{ClusterContact, Step};
 use crate::contact::Hook;
@@ -11,8 +12,6 @@ use crate::contact::Hook;
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(10);
 /// A token may be dated five minutes ahead at most, and all of fifteen minutes back.
 const CLOCKS_REFUSE: SignedDuration = SignedDuration::from_mins(4);
-/// As of all client certificates: `doorward init` renews one within its last 30 days.
-const CLIENT_IS_LATE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// By how much the server's clock is ahead of the one here.
 pub fn clock(ahead: SignedDuration) -> Step {

@@ -20,7 +20,7 @@ use crate::view::{ClusterView, UnknownPrincipals, View};
 /// A silent watch is confirmed once a minute, and the list may take a quarter.
 const WATCH_IS_LATE: SignedDuration = SignedDuration::from_secs(120);
 /// `doorward init` renews a client certificate within its last 30 days.
-const CLIENT_IS_LATE: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub(super) const CLIENT_IS_LATE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub(super) fn steps(view: &View, cluster: &ClusterView, signs: &Signs, now: Timestamp) -> Vec<Step> {
     let uses_aws_auth = cluster.world.mode().uses_aws_auth();

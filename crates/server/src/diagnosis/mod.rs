@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::Signs;
 use crate::view::{ClusterView, View};
+pub(crate) use server::{STORE_IS_LATE, WEBHOOK_IS_LATE};
 
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,11 +7,11 @@ use super::words::{ago, ends, long};
 use crate::health::{Certificates, Signs};
 
 /// The store is asked every second.
-const STORE_IS_LATE: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const STORE_IS_LATE: SignedDuration = SignedDuration::from_secs(10);
 /// By then nobody can call it a hiccup.
 const STORE_IS_AWAY: SignedDuration = SignedDuration::from_secs(60);
 /// The webhooks' certificate is renewed by itself 30 days before its end, looked after twice a day.
-const WEBHOOK_IS_LATE: SignedDuration = SignedDuration::from_hours(28 * 24);
+pub(crate) const WEBHOOK_IS_LATE: SignedDuration = SignedDuration::from_hours(28 * 24);
 /// To change the authority, every API server has to be given files and started again.
 const AUTHORITY_IS_LATE: SignedDuration = SignedDuration::from_hours(180 * 24);
 /// A refusal that is older was perhaps mended.

@@ -249,7 +249,7 @@ fn strings(list: Option<&[String]>) -> impl Iterator<Item = &str> {
 
 fn set_entry<'a>(context: &mut Context<'a>, entry: &'a AccessEntry) {
     context.set("eks:accessEntryType", entry.r#type.name());
-    context.set("eks:username", String::from(entry.username()));
+    context.set("eks:username", entry.username().as_str().to_owned());
     context.set_all("eks:kubernetesGroups", strings(Some(entry.kubernetes_groups())));
     set_resource_tags(context, entry.tags());
 }

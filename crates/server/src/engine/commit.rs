@@ -130,9 +130,12 @@ impl Shared {
     ///
     /// A client would be told to look for itself otherwise, for no more than a leader of etcd that moved.
     async fn settle(&self, txn: Txn) -> Result<Outcome, StoreError> {
+        if !self.store.is_shared() {
+            return self.store.txn(txn).await;
+        }
         let began = Instant::now();
         let outcome = self.store.txn(txn.clone()).await;
-        if !self.store.is_shared() || !matches!(outcome, Err(StoreError::Unknown(_))) {
+        if !matches!(outcome, Err(StoreError::Unknown(_))) {
             return outcome;
         }
         while began.elapsed() < SETTLE {

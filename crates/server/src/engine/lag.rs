@@ -5,15 +5,18 @@
 //! seconds since then bound how old an answer of this server can be, whoever wrote, and whatever is wrong: a watch that
 //! hangs, a store that is away.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use doorward_store::Key;
+use doorward_store::{Key, Revision};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Engine, GENERATION, Shared};
+use crate::error::WriteError;
+use crate::view::View;
 
 /// How often the store is asked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -76,6 +79,19 @@ impl Engine {
         self.shared.lag.signs()
     }
 
+    /// What is known once this server has caught up with the store: every write that was answered before this was
+    /// called, by whichever server, is in there.
+    ///
+    /// # Errors
+    /// If the store does not answer, or what others wrote does not come in time.
+    pub async fn caught_up(&self) -> Result<Arc<View>, WriteError> {
+        let stored = self.shared.last_write().await?;
+        if !self.shared.catch_up(stored).await {
+            return Err(WriteError::Behind);
+        }
+        Ok(self.view_owned())
+    }
+
     /// Asks the store once in a while until `stop` becomes true.
     pub(crate) async fn measure_lag(&self, mut stop: watch::Receiver<bool>) {
         let measure = async {
@@ -92,11 +108,15 @@ impl Engine {
 }
 
 impl Shared {
+    /// The revision of the last write in the store, whoever made it.
+    async fn last_write(&self) -> Result<Option<Revision>, WriteError> {
+        Ok(self.store.get(&Key::new(GENERATION)?).await?.map(|stored| stored.revision))
+    }
+
     pub(super) async fn measure_lag(&self, patience: Duration) {
-        let Ok(generation) = Key::new(GENERATION) else { return };
         let asked_at = Timestamp::now();
-        let stored = match tokio::time::timeout(patience, self.store.get(&generation)).await {
-            Ok(Ok(stored)) => stored.map(|stored| stored.revision),
+        let stored = match tokio::time::timeout(patience, self.last_write()).await {
+            Ok(Ok(stored)) => stored,
             Ok(Err(error)) => return self.lag.failed(Some(error.to_string())),
             Err(_) => return self.lag.failed(Some(format!("no answer within {} s", patience.as_secs()))),
         };
@@ -104,7 +124,7 @@ impl Shared {
         let mut known = self.known.subscribe();
         let before = *known.borrow_and_update();
         if before < stored {
-            let number = |revision: Option<doorward_store::Revision>| revision.map_or(0, |revision| revision.0);
+            let number = |revision: Option<Revision>| revision.map_or(0, |revision| revision.0);
             self.lag.revisions_behind.store(number(stored) - number(before), Ordering::Relaxed);
         }
         // Bounded, so that it is told how far behind it is by then.

@@ -164,8 +164,8 @@ impl Engine {
     /// The outcome is that of the plan; nothing happens if the plan gives an error or no changes. The plan is made on
     /// what will be known once the writes before it are stored, and made again if they are not: it must not do anything
     /// but answer. No answer is given that rests on what is not stored, or, where several servers share a store, on what
-    /// another has changed: a refusal too waits until the store says that nobody has. Once the commit has begun it is finished and
-    /// published even if the caller goes away.
+    /// another has changed: a refusal too waits until the store says that nobody has. Once the commit has begun it is
+    /// finished and published even if the caller goes away.
     ///
     /// # Errors
     /// The plan's own, or the store's: then nothing was changed. Of more changes than a transaction takes, a part may

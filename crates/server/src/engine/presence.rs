@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_store::{Batch, Key, Revision, Txn};
+use doorward_store::{Batch, Revision, Txn};
 use tokio::sync::watch;
 
-use super::{Engine, GENERATION, Shared};
-use crate::error::WriteError;
+use super::{Engine, Shared};
 use crate::replica::{self, AnnouncementError, Replica};
-use crate::view::View;
 
 /// How often a server says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -37,21 +35,6 @@ impl Engine {
             // Without this it goes by itself, a little later.
             let _ = self.shared.store.txn(Txn::new().delete(key)).await;
         }
-    }
-}
-
-impl Engine {
-    /// What is known once this server has caught up with the store: every write that was answered before this was
-    /// called, by whichever server, is in there.
-    ///
-    /// # Errors
-    /// If the store does not answer, or what others wrote does not come in time.
-    pub async fn caught_up(&self) -> Result<Arc<View>, WriteError> {
-        let stored = self.shared.store.get(&Key::new(GENERATION)?).await?;
-        if !self.shared.catch_up(stored.map(|stored| stored.revision)).await {
-            return Err(WriteError::Behind);
-        }
-        Ok(self.view_owned())
     }
 }
 

@@ -83,8 +83,7 @@ pub async fn ask(engine: &Arc<Engine>, provider: AwsProvider, token: &str) -> Fa
         decisions: Decisions::new(0, AuditIds::Off),
         bodies: BodyReader::new(MAX_BODY),
     };
-    let health = Arc::new(Health::new(Arc::clone(engine), verifier, metrics));
-    let ops = Ops { health, started_at: Timestamp::UNIX_EPOCH };
+    let ops = Ops { health: Arc::new(Health::new(Arc::clone(engine), verifier, metrics)) };
     let (stop, stopped) = watch::channel(false);
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let (hooks, health) = (bind(any, "", "").await.unwrap(), bind(any, "", "").await.unwrap());

@@ -62,7 +62,8 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens a database, making it (mode 0600) and its folder (mode 0700) where they are missing. Blocks, also to check
-    /// a file that is not large ([`SqliteOptions::check_up_to`]): for use at the start of a program. Reads and watches need a Tokio runtime.
+    /// a file that is not large ([`SqliteOptions::check_up_to`]): for use at the start of a program. Reads and watches
+    /// need a Tokio runtime.
     ///
     /// A lock file beside the database (`….lock`) keeps a second server out. It is released by [`Store::close`], or
     /// shortly after the store is dropped, or by the end of the process, however it ends.
