@@ -7,10 +7,11 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 cd "$ROOT"
 
-bash scripts/setup.sh compiler etcd kube-apiserver
+bash scripts/setup.sh compiler etcd kube-apiserver faketime
 cargo build --locked --release -p doorward-cli -p doorward-chaos
 target=${CARGO_TARGET_DIR:-$ROOT/target}
 export CHAOS_OUT=${CHAOS_OUT:-$target/chaos/rows.jsonl}
+export CHAOS_FAKETIME=$BIN/libfaketime.so.1
 export CHAOS_DOORWARD=$target/release/doorward CHAOS_LAB=$target/chaos/lab
 # A run that was killed could not remove what it had here.
 export TMPDIR=$target/chaos/tmp

@@ -16,6 +16,7 @@ use crate::kubernetes::Kubernetes;
 use crate::link::Mode;
 use crate::question::CLUSTER;
 use crate::replica::SMALL_DISK;
+use crate::settings::Settings;
 use crate::stage::Stage;
 
 /// What is done.
@@ -29,6 +30,8 @@ pub(crate) enum Fault {
     Terminate,
     /// Each server is told to end and started again, one after the other, as in an upgrade.
     RestartInTurn,
+    /// The clocks of the two servers are ten minutes apart, five on each side of the right time.
+    WrongClocks,
     /// The second server is stopped, etcd throws its history away, the server goes on.
     CompactUnderStopped,
     /// What passes between servers and etcd takes so many milliseconds more, in each direction.
@@ -84,6 +87,11 @@ pub(crate) struct Broken {
 }
 
 impl Fault {
+    /// Why it cannot be tried here, if it cannot.
+    pub(crate) fn hindrance(self, settings: &Settings) -> Option<&'static str> {
+        (self == Self::WrongClocks && settings.faketime.is_none()).then_some("there is no libfaketime")
+    }
+
     /// Breaks something.
     ///
     /// # Errors
@@ -100,6 +108,7 @@ impl Fault {
                     stage.replica(at)?.start().await?;
                 }
             }
+            Self::WrongClocks => set_clocks(stage, [MINUTES, -MINUTES]).await?,
             Self::SlowEtcd(millis) => stage.link(None, Mode::Late(Duration::from_millis(millis))),
             Self::CutOff => stage.link(Some(0), Mode::Silent),
             Self::FullEtcd => etcd::fill(stage.etcd()?).await?,
@@ -134,6 +143,7 @@ impl Fault {
                 stage.replica(0)?.terminate()?;
                 stage.replica(0)?.spawn()?;
             }
+            Self::WrongClocks => set_clocks(stage, [0, 0]).await?,
             Self::CompactUnderStopped => etcd::compact(stage.etcd()?).await?,
             Self::SlowEtcd(_) | Self::CutOff | Self::Aws(_) => stage.link(None, Mode::Pass),
             Self::FullDisk => std::fs::remove_file(ballast(stage)?)?,
@@ -175,6 +185,17 @@ impl Whom {
             }
         })
     }
+}
+
+/// By how many minutes a clock is wrong.
+const MINUTES: i32 = 5;
+
+/// Sets the clocks of the servers, one after the other.
+async fn set_clocks(stage: &mut Stage, minutes_ahead: [i32; 2]) -> anyhow::Result<()> {
+    for (at, minutes_ahead) in minutes_ahead.into_iter().enumerate() {
+        stage.replica(at)?.restart_with_clock(minutes_ahead).await?;
+    }
+    Ok(())
 }
 
 fn api_server(stage: &Stage) -> anyhow::Result<&Kubernetes> {

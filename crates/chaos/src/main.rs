@@ -75,6 +75,8 @@ async fn play_on(on: On, settings: &Settings, folder: &Path, rows: &[&Row], repo
         say(row.tried);
         let outcome = if failed {
             Outcome::Failed("a row before it left something broken".to_owned())
+        } else if let Some(reason) = row.fault.hindrance(settings) {
+            Outcome::NotTried(reason.to_owned())
         } else {
             play::play(settings, &mut stage, row).await.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")))
         };

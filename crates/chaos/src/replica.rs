@@ -19,6 +19,9 @@ const START: Duration = Duration::from_secs(30);
 /// Size of a small disk, in bytes.
 pub(crate) const SMALL_DISK: usize = 32 * 1024 * 1024;
 
+/// What a server may allocate, in bytes: what a small container gives. A server that wants more ends.
+const MEMORY: u64 = 256 * 1024 * 1024;
+
 /// Gives a program mounts of its own, in a namespace for which nobody has to be root.
 const OWN_MOUNTS: [&str; 4] = ["unshare", "--user", "--map-root-user", "--mount"];
 
@@ -44,6 +47,9 @@ pub(crate) struct Replica {
     process: Option<Process>,
     /// Whether its data folder is a file system that only it sees.
     has_own_disk: bool,
+    /// Minutes by which its clock is wrong.
+    minutes_ahead: i32,
+    faketime: Option<PathBuf>,
     /// Its data folder.
     pub(crate) data: PathBuf,
     pub(crate) api: SocketAddr,
@@ -72,11 +78,13 @@ impl Replica {
         Ok(Self {
             program: settings.doorward.clone(),
             // What a service manager gives: the machine of whoever runs this may be more generous.
-            under: ["prlimit", "--nofile=1024:"].map(str::to_owned).to_vec(),
+            under: vec!["prlimit".to_owned(), "--nofile=1024:".to_owned(), format!("--data={MEMORY}")],
             args,
             log: settings.logs.join(name).with_extension("log"),
             process: None,
             has_own_disk: false,
+            minutes_ahead: 0,
+            faketime: settings.faketime.clone(),
             data: data.to_owned(),
             api,
             webhook,
@@ -135,9 +143,28 @@ impl Replica {
     /// # Errors
     /// If it cannot be started.
     pub(crate) fn spawn(&mut self) -> anyhow::Result<()> {
-        let under: Vec<&str> = self.under.iter().map(String::as_str).collect();
+        let mut under = self.under.clone();
+        if self.minutes_ahead != 0 {
+            let library = self.faketime.as_ref().context("no library gives it another clock")?;
+            under.push("env".to_owned());
+            under.push(format!("LD_PRELOAD={}", library.display()));
+            under.push(format!("FAKETIME={:+}m", self.minutes_ahead));
+            // How long something takes does not depend on what time it is.
+            under.push("FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned());
+        }
+        let under: Vec<&str> = under.iter().map(String::as_str).collect();
         self.process = Some(Process::start_under(&under, &self.program, &self.args, &self.log)?);
         Ok(())
+    }
+
+    /// Tells it to end and starts it again with a clock that is wrong by so many minutes.
+    ///
+    /// # Errors
+    /// If it does not end, or does not start.
+    pub(crate) async fn restart_with_clock(&mut self, minutes_ahead: i32) -> anyhow::Result<()> {
+        self.terminate()?;
+        self.minutes_ahead = minutes_ahead;
+        self.start().await
     }
 
     /// Ends it as a power cut would.

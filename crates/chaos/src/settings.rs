@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) out: PathBuf,
     /// Where the servers' logs are, also after the run.
     pub(crate) logs: PathBuf,
+    /// The library that gives a program another clock, if there is one.
+    pub(crate) faketime: Option<PathBuf>,
     /// Where data folders are made: on a disk, because writes wait for it.
     pub(crate) scratch: PathBuf,
 }
@@ -44,6 +46,7 @@ impl Settings {
             only: only.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect(),
             doorward: required("CHAOS_DOORWARD")?,
             lab: required("CHAOS_LAB")?,
+            faketime: std::env::var_os("CHAOS_FAKETIME").map(PathBuf::from).filter(|library| library.is_file()),
             logs: out.with_file_name("log"),
             scratch: out.parent().map(PathBuf::from).unwrap_or_default(),
             out,

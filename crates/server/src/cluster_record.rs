@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is kept of a cluster beside its entries.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClusterRecord {
     /// Its name.
     pub name: ClusterName,

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use doorward_store::{DocumentError, KeyError, StoreError};
 
@@ -91,6 +92,9 @@ pub enum WriteError {
     /// Another server wrote, and what it wrote does not come.
     #[error("what another server wrote did not become known in time; try again, or ask another server")]
     Behind,
+    /// Another server wrote what this version does not read.
+    #[error("{0}; this server takes no writes until it is upgraded: ask another server")]
+    Unreadable(Arc<String>),
 }
 
 /// What a client is told where [`WriteError::is_unknown`].

@@ -67,11 +67,16 @@ impl Ops {
         }];
         let (now, store) = (Timestamp::now(), self.health.engine.store_signs());
         let age = now.duration_since(store.confirmed).as_secs();
+        // A server that will not catch up by itself, beside others that know better, is to be asked no more.
+        let required = store.unreadable.is_some();
         checks.push(Check {
             name: "agreement with the store".to_owned(),
-            problem: (age > STORE_IS_LATE.as_secs())
-                .then(|| format!("was last confirmed {age} s ago, {} revisions are missing", store.revisions_behind)),
-            required: false,
+            problem: store.unreadable.or_else(|| {
+                (age > STORE_IS_LATE.as_secs()).then(|| {
+                    format!("was last confirmed {age} s ago, {} revisions are missing", store.revisions_behind)
+                })
+            }),
+            required,
         });
         let certificates = self.health.certificates.load_full();
         let ends = certificates.map(|own| own.webhook_ends.min(own.authority_ends));

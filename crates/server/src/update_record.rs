@@ -9,7 +9,7 @@ pub(crate) const KEPT_UPDATES: usize = 100;
 
 /// A change of the authentication mode, the only update there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateRecord {
     /// A UUID.
     pub id: String,

@@ -34,6 +34,11 @@ fn store(signs: &Signs, now: Timestamp) -> Step {
                           go on with what is known, writes are refused";
     let age = now.duration_since(signs.store.confirmed);
     let known = format!("what was stored {} ago is in force", long(age));
+    if let Some(record) = &signs.store.unreadable {
+        let remedy = "upgrade this server to the version of the one that wrote it; until then it is not ready, and \
+                      answers with what it knew before";
+        return Step::fail(NAME, format!("{record}; {known}"), remedy);
+    }
     match (&signs.store.failure, signs.store.revisions_behind) {
         (Some(failure), _) if age > STORE_IS_AWAY => {
             Step::fail(NAME, format!("the store does not answer: {failure}; {known}"), REMEDY)
@@ -111,7 +116,7 @@ mod tests {
     fn healthy() -> Signs {
         let days = |days: i64| now() + SignedDuration::from_hours(days * 24);
         Signs {
-            store: StoreSigns { confirmed: now(), revisions_behind: 0, failure: None },
+            store: StoreSigns { confirmed: now(), ..StoreSigns::default() },
             is_shared: false,
             certificates: Some(Arc::new(Certificates {
                 authority_sha256: "00".repeat(32),
@@ -141,12 +146,16 @@ mod tests {
     fn a_store_that_is_away_is_a_warning_first_and_a_failure_later() {
         let away = |seconds: i64| {
             let confirmed = now() - SignedDuration::from_secs(seconds);
-            Signs { store: StoreSigns { confirmed, revisions_behind: 0, failure: Some("away".into()) }, ..healthy() }
+            Signs {
+                store: StoreSigns { confirmed, failure: Some("away".into()), ..StoreSigns::default() },
+                ..healthy()
+            }
         };
         assert_eq!(told(&away(5)), [("store".to_owned(), Verdict::Warn)]);
         assert_eq!(told(&away(90)), [("store".to_owned(), Verdict::Fail)]);
         let confirmed = now() - SignedDuration::from_secs(20);
-        let behind = Signs { store: StoreSigns { confirmed, revisions_behind: 3, failure: None }, ..healthy() };
+        let behind =
+            Signs { store: StoreSigns { confirmed, revisions_behind: 3, ..StoreSigns::default() }, ..healthy() };
         assert_eq!(told(&behind), [("store".to_owned(), Verdict::Fail)]);
     }
 

@@ -16,6 +16,9 @@ use crate::view::View;
 /// How long to wait before the store is asked again, after an error.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long to wait before everything is read anew where a record cannot be read: nobody mends that within seconds.
+const MENDING: Duration = Duration::from_secs(3);
+
 /// Puts a transaction into a View that nobody else sees.
 pub(super) fn take_up(view: &mut View, batch: &Batch) -> Result<(), ServerError> {
     if let Some(generation) = generation(batch) {
@@ -24,6 +27,15 @@ pub(super) fn take_up(view: &mut View, batch: &Batch) -> Result<(), ServerError>
         view.generation = Some(batch.revision).max(view.generation);
     }
     Ok(())
+}
+
+/// What a store is read anew for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reload {
+    /// It knows more than is known here, unless this server wrote meanwhile.
+    Later,
+    /// It forgot what is known here: whoever restored it wants that.
+    Restored,
 }
 
 impl Engine {
@@ -44,18 +56,48 @@ impl Shared {
     async fn follow(&self) {
         let mut after = self.loaded_at;
         loop {
-            match self.follow_until_it_fails(&mut after).await {
+            let failed = match self.follow_until_it_fails(&mut after).await {
                 Ok(()) | Err(ServerError::Store(StoreError::Closed)) => return,
-                Err(ServerError::Store(error @ (StoreError::Compacted { .. } | StoreError::FutureRevision { .. }))) => {
+                Err(ServerError::Store(error @ StoreError::Compacted { .. })) => {
                     tracing::warn!(%error, "too far behind the store, reading it anew");
-                    match self.reload().await {
-                        Ok(revision) => after = revision,
-                        Err(error) => tracing::warn!(%error, "the store cannot be read; going on with what is known"),
-                    }
+                    self.reload(Reload::Later).await.map(|revision| after = revision).err()
                 }
-                Err(error) => tracing::warn!(%error, "the store cannot be followed; going on with what is known"),
+                Err(ServerError::Store(error @ StoreError::FutureRevision { .. })) => {
+                    tracing::warn!(%error, "the store was restored from a backup: what it says now is in force");
+                    self.reload(Reload::Restored).await.map(|revision| after = revision).err()
+                }
+                Err(error) => Some(error),
+            };
+            match failed {
+                Some(error @ ServerError::Record { .. }) => after = self.reload_once_it_can_be_read(&error).await,
+                Some(error) => tracing::warn!(%error, "the store cannot be followed; going on with what is known"),
+                None => {}
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Goes on with what is known, and says so, for as long as the store holds what this version does not read; gives the
+    /// revision up to which everything is known then.
+    ///
+    /// No part of what was written since then is taken up: a World of which one entry is missing is one that nobody made.
+    async fn reload_once_it_can_be_read(&self, why: &ServerError) -> Revision {
+        tracing::error!(
+            error = %why,
+            "another server writes what this version does not read: not ready, writes are refused, answers go on with \
+             what was known before; upgrade this server"
+        );
+        self.lag.reads(Some(why.to_string()));
+        loop {
+            tokio::time::sleep(MENDING).await;
+            match self.reload(Reload::Later).await {
+                Ok(revision) => {
+                    self.lag.reads(None);
+                    tracing::info!("everything in the store can be read again");
+                    return revision;
+                }
+                Err(error) => tracing::debug!(%error, "the store still cannot be read"),
+            }
         }
     }
 
@@ -95,13 +137,13 @@ impl Shared {
     }
 
     /// Reads everything anew, and keeps what is not stored but was observed. What changed after the revision is not known.
-    async fn reload(&self) -> Result<Revision, ServerError> {
+    async fn reload(&self, what: Reload) -> Result<Revision, ServerError> {
         let before = self.view.load_full();
         let empty = View::new(before.limits, before.unknown_principals);
         let (loaded, revision) = load(self.store.as_ref(), empty).await?;
         let mut desk = self.desk();
         let current = self.view.load_full();
-        if current.generation < loaded.generation {
+        if what == Reload::Restored || current.generation < loaded.generation {
             let generation = loaded.generation;
             self.view.store(Arc::new(loaded.with_observations_of(&current)));
             desk.start_over(self.view.load_full());

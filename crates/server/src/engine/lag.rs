@@ -31,6 +31,7 @@ pub(super) struct Lag {
     confirmed: AtomicI64,
     revisions_behind: AtomicU64,
     failure: ArcSwapOption<String>,
+    unreadable: ArcSwapOption<String>,
 }
 
 /// How far what is known here agrees with the store.
@@ -43,6 +44,9 @@ pub struct StoreSigns {
     pub revisions_behind: u64,
     /// Why the store did not answer when it was last asked, if it did not.
     pub failure: Option<String>,
+    /// A record that another server wrote and this version does not read, and why, as long as it is in the store. What
+    /// was stored since then is not in force here.
+    pub unreadable: Option<String>,
 }
 
 impl Lag {
@@ -52,6 +56,7 @@ impl Lag {
             confirmed: AtomicI64::new(at.as_millisecond()),
             revisions_behind: AtomicU64::new(0),
             failure: ArcSwapOption::empty(),
+            unreadable: ArcSwapOption::empty(),
         }
     }
 
@@ -60,6 +65,7 @@ impl Lag {
             confirmed: Timestamp::from_millisecond(self.confirmed.load(Ordering::Relaxed)).unwrap_or_default(),
             revisions_behind: self.revisions_behind.load(Ordering::Relaxed),
             failure: self.failure.load().as_deref().cloned(),
+            unreadable: self.unreadable.load().as_deref().cloned(),
         }
     }
 
@@ -70,6 +76,15 @@ impl Lag {
 
     fn failed(&self, failure: Option<String>) {
         self.failure.store(failure.map(Into::into));
+    }
+
+    /// Says why what others wrote cannot be taken up, or that it can again.
+    pub(super) fn reads(&self, unreadable: Option<String>) {
+        self.unreadable.store(unreadable.map(Into::into));
+    }
+
+    pub(super) fn unreadable(&self) -> Option<Arc<String>> {
+        self.unreadable.load_full()
     }
 }
 

@@ -179,6 +179,9 @@ impl Engine {
         E: From<WriteError>,
     {
         for attempt in 0..ATTEMPTS {
+            if let Some(record) = self.shared.lag.unreadable() {
+                return Err(WriteError::Unreadable(record).into());
+            }
             let (outcome, verdicts) = {
                 let mut desk = self.shared.desk();
                 let (outcome, changes) = match plan(desk.draft()) {

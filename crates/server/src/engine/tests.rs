@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use doorward_core::account_id::AccountId;
 use doorward_core::partition::Partition;
 use doorward_identity::directory::NewUser;
@@ -17,14 +18,15 @@ use futures::future::{BoxFuture, FutureExt as _, join_all};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
-use super::{Engine, Event};
+use super::{Engine, Event, GENERATION};
 use crate::change::Change;
 use crate::error::WriteError;
 use crate::view::{Limits, UnknownPrincipals, View};
 
 /// A real store that can be held up, that can fail, and that several engines share.
 struct Shared {
-    store: SqliteStore,
+    /// What it says may become another's, as after a restore.
+    store: ArcSwap<SqliteStore>,
     /// A permit a transaction.
     permits: Semaphore,
     /// What happens to the next transaction.
@@ -37,7 +39,7 @@ struct Shared {
 impl Shared {
     fn open(folder: &std::path::Path) -> Arc<Self> {
         Arc::new(Self {
-            store: SqliteStore::open(&folder.join("db"), SqliteOptions::default()).unwrap(),
+            store: ArcSwap::from_pointee(SqliteStore::open(&folder.join("db"), SqliteOptions::default()).unwrap()),
             permits: Semaphore::new(1_000_000),
             refuses: AtomicBool::new(false),
             instead: Mutex::new(None),
@@ -59,13 +61,13 @@ impl Store for Shared {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Versioned>, StoreError>> {
         async move {
             let _permit = self.permits.acquire().await.unwrap();
-            self.store.get(key).await
+            self.store.load_full().get(key).await
         }
         .boxed()
     }
 
     fn scan<'a>(&'a self, prefix: &'a Prefix) -> BoxFuture<'a, Result<Scan, StoreError>> {
-        self.store.scan(prefix)
+        async move { self.store.load_full().scan(prefix).await }.boxed()
     }
 
     fn is_shared(&self) -> bool {
@@ -79,7 +81,7 @@ impl Store for Shared {
             if self.refuses.swap(false, Ordering::SeqCst) {
                 return Err(StoreError::Full);
             }
-            let outcome = self.store.txn(txn).await;
+            let outcome = self.store.load_full().txn(txn).await;
             self.instead.lock().unwrap().take().map_or(outcome, Err)
         }
         .boxed()
@@ -91,15 +93,15 @@ impl Store for Shared {
         document: Document,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Revision, StoreError>> {
-        self.store.announce(key, document, ttl)
+        async move { self.store.load_full().announce(key, document, ttl).await }.boxed()
     }
 
     fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>> {
-        self.store.watch(prefix, after)
+        async move { self.store.load_full().watch(prefix, after).await }.boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        self.store.close()
+        async move { self.store.load_full().close().await }.boxed()
     }
 }
 
@@ -349,7 +351,7 @@ async fn a_server_that_fell_behind_what_the_store_keeps_reads_it_anew() {
     let store = Shared::open(folder.path());
     let (ahead, behind) = (first_engine(&store).await, engine(&store).await);
     make(&ahead, "user").await.unwrap();
-    store.store.compact(Revision(u64::MAX)).await.unwrap();
+    store.store.load_full().compact(Revision(u64::MAX)).await.unwrap();
     let _following = follow(&behind);
     until_known(&behind, "user").await;
     make(&behind, "another").await.unwrap();
@@ -363,10 +365,75 @@ async fn a_store_that_forgot_all_but_what_nobody_follows_is_followed_on() {
     // Not a write of the View's: its generation stays at what is forgotten.
     let usage = Txn::new().put(Key::new("usage/demo/0").unwrap(), Document::encode(1, "x").unwrap());
     assert!(matches!(store.txn(usage).await.unwrap(), Outcome::Committed(_)));
-    store.store.compact(Revision(u64::MAX)).await.unwrap();
+    store.store.load_full().compact(Revision(u64::MAX)).await.unwrap();
     let _following = follow(&behind);
     make(&ahead, "user").await.unwrap();
     until_known(&behind, "user").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_store_was_restored_from_a_backup_goes_by_the_backup() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [store, backup] = folders.each_ref().map(|folder| Shared::open(folder.path()));
+    let first = first_engine(&store).await;
+    for name in ["user", "taken back"] {
+        make(&first, name).await.unwrap();
+    }
+    let engine = engine(&store).await;
+    make(&*first_engine(&backup).await, "user").await.unwrap();
+    store.store.store(backup.store.load_full());
+    let mut known = engine.shared.known.subscribe();
+    let _following = follow(&engine);
+    while has(&engine.view(), "taken back") {
+        known.changed().await.unwrap();
+    }
+    assert!(has(&engine.view(), "user"));
+    make(&engine, "another").await.unwrap();
+}
+
+/// What a server of another version writes: an object, or its removal, that every other server has to take up.
+async fn write_of_another_version(store: &Shared, schema: Option<u32>) {
+    let key = Key::new("clusters/demo").unwrap();
+    let txn = match schema {
+        Some(schema) => Txn::new().put(key, Document::encode(schema, "{}").unwrap()),
+        None => Txn::new().delete(key),
+    };
+    let generation = Document::encode(1, "somebody").unwrap();
+    let outcome = store.txn(txn.put(Key::new(GENERATION).unwrap(), generation)).await.unwrap();
+    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_meets_a_record_of_a_later_version_goes_on_with_what_it_knew_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let older = first_engine(&store).await;
+    make(&older, "user").await.unwrap();
+    let _following = follow(&older);
+    write_of_another_version(&store, Some(2)).await;
+    let told = loop {
+        match older.store_signs().unreadable {
+            Some(told) => break told,
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    assert!(told.contains("`clusters/demo`") && told.contains("schema is 2"), "{told}");
+    assert!(has(&older.view(), "user"));
+    let transactions = store.transactions.load(Ordering::SeqCst);
+    assert!(matches!(make(&older, "another").await, Err(Refused::Store)));
+    assert_eq!(store.transactions.load(Ordering::SeqCst), transactions, "it does not even try");
+    assert!(
+        Engine::open(Arc::<Shared>::clone(&store), Limits::default(), UnknownPrincipals::default()).await.is_err(),
+        "one that starts would not know enough to answer"
+    );
+
+    write_of_another_version(&store, None).await;
+    let restarted = Instant::now();
+    while older.store_signs().unreadable.is_some() {
+        assert!(restarted.elapsed() < Duration::from_secs(20), "it does not see that it is gone");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    make(&older, "another").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
