@@ -46,6 +46,9 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         say("an empty server: start, memory");
         let measured = server_rows::empty(settings, &folder.path().join("empty"), &mut report).await;
         report.keep("an empty server", measured);
+        say("servers with 1,000 clusters");
+        let measured = server_rows::clusters(settings, &folder.path().join("clusters"), &mut report).await;
+        report.keep("servers with clusters", measured);
     }
     if ["server", "webhook", "aws", "write", "cli"].iter().any(|part| settings.wants(part)) {
         let measured = with_servers(settings, folder.path(), &mut report).await;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use doorward_cluster::pki::Pki;
 use doorward_core::access_entry::{AccessEntry, NewAccessEntry, Tags};
 use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
@@ -123,12 +125,42 @@ fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
 /// # Errors
 /// If it cannot be registered.
 pub(crate) async fn register(api: &Api) -> anyhow::Result<()> {
+    register_as(api, CLUSTER, "API", KUBECONFIG).await
+}
+
+/// Waits until a server has nothing to do any more: a large database is checked after the start.
+///
+/// # Errors
+/// If its processor time cannot be read, or it goes on for minutes.
+pub(crate) async fn settle(server: &Process) -> anyhow::Result<()> {
+    const LOOK: Duration = Duration::from_millis(250);
+    for _ in 0..1_200 {
+        let before = server.cpu()?;
+        tokio::time::sleep(LOOK).await;
+        if server.cpu()? - before < LOOK / 20 {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("the server does not come to rest")
+}
+
+/// A kubeconfig with an authority of its own, as those of clusters have.
+pub(crate) fn kubeconfig(authority_pem: &str) -> String {
+    let authority = STANDARD.encode(authority_pem);
+    KUBECONFIG.replacen("{server:", &format!("{{certificate-authority-data: {authority}, server:"), 1)
+}
+
+/// Registers a cluster, with an authentication mode.
+///
+/// # Errors
+/// If it cannot be registered.
+pub(crate) async fn register_as(api: &Api, name: &str, mode: &str, kubeconfig: &str) -> anyhow::Result<()> {
     // Port 9 answers nobody: the webhooks do not need the cluster itself.
     let registration = serde_json::json!({
         "endpoint": "https://127.0.0.1:9", "certificateAuthority": "", "version": "1.32",
-        "authenticationMode": "API", "kubeconfig": KUBECONFIG,
+        "authenticationMode": mode, "kubeconfig": kubeconfig,
     });
-    api.call("doorward", "PUT", &format!("/doorward/v1/clusters/{CLUSTER}"), &registration.to_string()).await?;
+    api.call("doorward", "PUT", &format!("/doorward/v1/clusters/{name}"), &registration.to_string()).await?;
     Ok(())
 }
 
@@ -151,6 +183,7 @@ impl Place {
         }
         let Served { process: server, api, webhook, ops, .. } = serve(settings, data, &[])?;
         let resident = server.resident()?;
+        settle(&server).await?;
         let api = Api::of_data_dir(api, data)?;
         let (sessions, role_id) = caller(&api).await?;
         let pki = Pki::open(data, Timestamp::now())?;

@@ -92,6 +92,11 @@ impl Report {
         self.rows.push([what.to_owned(), text + &unit_of_target, rounds.spread(unit), met.to_owned(), detail]);
     }
 
+    /// A row that is told and not judged.
+    pub(crate) fn told(&mut self, what: String, figure: String) {
+        self.rows.push([what, String::new(), figure, String::new(), String::new()]);
+    }
+
     /// A row without a figure.
     pub(crate) fn not_measured(&mut self, what: &str, target: &str, reason: &str) {
         self.rows.push([

@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use doorward_cluster::pki::Pki;
+use jiff::Timestamp;
 use serde_json::json;
 
-use crate::place::{Place, Served, serve};
+use crate::api::Api;
+use crate::place::{Place, Served, kubeconfig, register_as, serve};
 use crate::report::{Report, Rounds, Target};
 use crate::settings::Settings;
 
@@ -26,6 +29,43 @@ pub(crate) async fn empty(settings: &Settings, data: &Path, report: &mut Report)
     report.row("resident memory, idle", Target::AtMost(20.0), &Rounds::of(resident), "MiB", String::new());
     Ok(())
 }
+
+/// A server of many clusters that cannot be reached, beside the same one with none: what a cluster takes, and what one
+/// takes whose aws-auth is watched, or would be.
+pub(crate) async fn clusters(settings: &Settings, data: &Path, report: &mut Report) -> anyhow::Result<()> {
+    for mode in ["API", "API_AND_CONFIG_MAP"] {
+        let data = data.with_extension(mode);
+        let empty = serve(settings, &data, &[])?;
+        let api = Api::of_data_dir(empty.api, &data)?;
+        let kubeconfig = kubeconfig(Pki::open(&data, Timestamp::now())?.ca_pem());
+        for number in 0..CLUSTERS {
+            register_as(&api, &format!("cluster-{number}"), mode, &kubeconfig).await?;
+        }
+        empty.process.stop()?;
+        let Served { process: server, took, .. } = serve(settings, &data, &[])?;
+        // They are tried one after the other at first, and then once in a while each.
+        tokio::time::sleep(IDLE).await;
+        let resident = server.resident()?;
+        let cpu = server.cpu()?;
+        tokio::time::sleep(IDLE).await;
+        let idle = (server.cpu()? - cpu).as_secs_f64() / IDLE.as_secs_f64() * 100.0;
+        server.stop()?;
+        let (resident, ready) = (mib(resident), took.as_millis());
+        let values = json!({ "mode": mode, "resident_mib": resident, "start_ms": ready as u64, "idle_percent": idle });
+        report.raw("clusters", 0, &values)?;
+        report.told(
+            format!("{CLUSTERS} clusters of {mode}, none reachable"),
+            format!("{resident:.1} MiB, ready after {ready} ms, {idle:.1} % of a core while nobody asks"),
+        );
+    }
+    Ok(())
+}
+
+/// How many clusters a server of many has.
+const CLUSTERS: usize = 1_000;
+
+/// For how long it is looked at what a server does that nobody asks.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// A large server beside a small one. Both have the same users, so that the difference is the entries'.
 pub(crate) fn large(small: &Place, large: &Place, report: &mut Report) -> anyhow::Result<()> {

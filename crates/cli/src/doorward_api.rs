@@ -101,7 +101,7 @@ fn ago(seconds: i64) -> String {
 /// # Errors
 /// If they cannot be read.
 pub(crate) fn aws_client(flags: &AwsArgs) -> Result<AwsClient, AwsError> {
-    AwsClient::new(AwsSettings::load(Environment::of_process(), flags)?)
+    Ok(AwsClient::new(AwsSettings::load(Environment::of_process(), flags)?))
 }
 
 impl DoorwardApi<'_> {

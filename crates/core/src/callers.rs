@@ -1,14 +1,14 @@
 //! How callers are recognised: a World's entries by a digest of what their callers are told apart by.
 //!
 //! The entries themselves know their unique ids and names, so the index holds no copies of them: a digest of eight
-//! bytes leads to an entry, and the entry says whether it is the one. A sorted map of digests takes less than half of
-//! what a hash map takes here, and like that one costs the logarithm of its size to change.
+//! bytes leads to an entry, and the entry says whether it is the one.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use crate::access_entry::AccessEntry;
+use crate::digest_map::DigestMap;
 
 /// Entries by what one kind of text says of their callers, in whatever case.
 ///
@@ -19,7 +19,7 @@ use crate::access_entry::AccessEntry;
 pub(crate) struct Callers {
     /// Seeded at random, so that nobody can make ids with one digest.
     digests: RandomState,
-    first: imbl::OrdMap<u64, Arc<AccessEntry>>,
+    first: DigestMap<Arc<AccessEntry>>,
     /// What has the same digest and comes after the first, in the order of their ARNs. Nearly always empty.
     others: imbl::OrdMap<u64, Vec<Arc<AccessEntry>>>,
 }
@@ -31,7 +31,7 @@ impl Callers {
             return None;
         }
         let digest = self.digest(text);
-        let first = self.first.get(&digest)?;
+        let first = self.first.get(digest)?;
         if belongs(first) {
             return Some(first);
         }
@@ -41,13 +41,13 @@ impl Callers {
     /// Adds an entry, which must not be there.
     pub(crate) fn insert(&mut self, text: &str, entry: &Arc<AccessEntry>) {
         let digest = self.digest(text);
-        let Some(first) = self.first.get_mut(&digest) else {
+        let Some(first) = self.first.get(digest).cloned() else {
             self.first.insert(digest, Arc::clone(entry));
             return;
         };
         let mut later = Arc::clone(entry);
         if later.principal_arn < first.principal_arn {
-            std::mem::swap(&mut later, first);
+            self.first.insert(digest, std::mem::replace(&mut later, first));
         }
         let mut others = self.others.get(&digest).cloned().unwrap_or_default();
         others.insert(others.partition_point(|other| other.principal_arn < later.principal_arn), later);
@@ -59,10 +59,10 @@ impl Callers {
         let digest = self.digest(text);
         let is_it = |one: &Arc<AccessEntry>| one.principal_arn == entry.principal_arn;
         let mut others = self.others.remove(&digest).unwrap_or_default();
-        if !self.first.get(&digest).is_some_and(is_it) {
+        if !self.first.get(digest).is_some_and(is_it) {
             others.retain(|other| !is_it(other));
         } else if others.is_empty() {
-            self.first.remove(&digest);
+            self.first.remove(digest);
         } else {
             self.first.insert(digest, others.remove(0));
         }

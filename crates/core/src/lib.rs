@@ -17,6 +17,7 @@ pub mod certificate;
 pub mod cluster;
 pub mod cluster_name;
 pub mod compare;
+mod digest_map;
 pub mod directory;
 pub mod existence;
 mod few;

@@ -4,7 +4,7 @@
 //! *caller's ARN* is what STS `GetCallerIdentity` answers: for a role it names the session and has lost the path. The
 //! *canonical ARN* is the caller's ARN turned back into IAM's form: session dropped, path unknown.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 
@@ -239,6 +239,15 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The session's name with every `@` as `-`, as names in Kubernetes have it.
+    pub(crate) fn session_name_without_at(&self) -> Cow<'_, str> {
+        if self.session_name.as_bytes().contains(&b'@') {
+            self.session_name.replace('@', "-").into()
+        } else {
+            self.session_name.as_str().into()
+        }
+    }
+
     /// Puts together what `GetCallerIdentity` answered, refusing any disagreement between its fields.
     ///
     /// `user_id` is `AROA…:SESSION` for a role's session, else the bare unique id.

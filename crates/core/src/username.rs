@@ -234,10 +234,7 @@ impl Placeholder {
                 }
             }
             Self::AccountId => principal.canonical.account().as_str().to_owned().into(),
-            Self::SessionName if principal.session_name.as_bytes().contains(&b'@') => {
-                principal.session_name.replace('@', "-").into()
-            }
-            Self::SessionName => principal.session_name.as_str().into(),
+            Self::SessionName => principal.session_name_without_at(),
             Self::SessionNameRaw => principal.session_name.as_str().into(),
             Self::AccessKeyId => principal.access_key_id.as_str().into(),
         })

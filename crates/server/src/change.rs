@@ -3,6 +3,7 @@
 //! Loading, writing and following the store all go through here, so that what was acknowledged, what is in memory and
 //! what the next start will read cannot differ.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use doorward_core::access_entry::AccessEntry;
@@ -115,7 +116,7 @@ impl Change {
                 let principal = PrincipalArn::parse(&principal).map_err(|error| error.to_string())?;
                 Some(Self::DeleteEntry(cluster, principal))
             }
-            Place::InCluster(cluster, Part::Update(id)) => Some(Self::DeleteUpdate(cluster, id)),
+            Place::InCluster(cluster, Part::Update(id)) => Some(Self::DeleteUpdate(cluster, id.into_owned())),
             Place::InCluster(_, Part::Other) | Place::Elsewhere => None,
         })
     }
@@ -135,28 +136,28 @@ impl Change {
 }
 
 /// Whose a key is.
-enum Place {
+enum Place<'a> {
     /// The local directory's, which reads its keys itself.
     Directory,
     /// A cluster's.
-    InCluster(ClusterName, Part),
+    InCluster(ClusterName, Part<'a>),
     /// Somebody else's, such as the history's.
     Elsewhere,
 }
 
 /// What of a cluster.
-enum Part {
+enum Part<'a> {
     Record,
     /// By the principal.
-    Entry(String),
+    Entry(Cow<'a, str>),
     /// By its id.
-    Update(String),
+    Update(Cow<'a, str>),
     Other,
 }
 
-impl Place {
-    fn of(key: &Key) -> Result<Self, String> {
-        let segments: Vec<String> = key.segments().collect();
+impl<'a> Place<'a> {
+    fn of(key: &'a Key) -> Result<Self, String> {
+        let segments: Vec<Cow<'_, str>> = key.segments().collect();
         Ok(match segments.as_slice() {
             [root, ..] if root == "iam" => Self::Directory,
             [root, name, below @ ..] if root == "clusters" => {

@@ -76,8 +76,8 @@ fn put(replicas: &mut Replicas, key: &Key, document: Option<&Document>) -> bool 
     }
     let Some(name) = key.segments().last() else { return false };
     match document.filter(|document| document.schema() == SCHEMA).and_then(|document| document.decode().ok()) {
-        Some(replica) => replicas.insert(name, replica),
-        None => replicas.remove(&name),
+        Some(replica) => replicas.insert(name.into_owned(), replica),
+        None => replicas.remove(name.as_ref()),
     };
     true
 }

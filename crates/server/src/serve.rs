@@ -108,6 +108,7 @@ pub async fn run(
     let api_address = addresses.api.to_string();
     let known_certificates = Arc::clone(&health.certificates);
     let ops_handler = Arc::new(Ops { health });
+    store.settle();
     started(addresses);
     tokio::join!(
         serve(api, None, api_handler, stop.clone()),

@@ -1,5 +1,6 @@
 //! Keys: paths of segments, compared byte by byte.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ impl Key {
     }
 
     /// The segments, without the escapes that [`Key::of`] made.
-    pub fn segments(&self) -> impl Iterator<Item = String> {
+    pub fn segments(&self) -> impl Iterator<Item = Cow<'_, str>> {
         self.0.split('/').map(unescape)
     }
 
@@ -147,7 +148,10 @@ fn escape_into(text: &mut String, segment: &str) {
     }
 }
 
-fn unescape(segment: &str) -> String {
+fn unescape(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment;
     while let Some((before, after)) = rest.split_once('%') {
@@ -165,7 +169,7 @@ fn unescape(segment: &str) -> String {
         }
     }
     bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

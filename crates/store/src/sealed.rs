@@ -267,6 +267,10 @@ impl Store for Sealed {
         .boxed()
     }
 
+    fn settle(&self) {
+        self.store.settle();
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.store.close()
     }

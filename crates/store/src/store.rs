@@ -121,6 +121,10 @@ pub trait Store: Send + Sync + 'static {
     /// when its reader is too slow.
     fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>>;
 
+    /// To be called once whoever opened the storage has read what it needs to begin: what would have slowed that down is
+    /// done now.
+    fn settle(&self) {}
+
     /// Finishes what is queued and lets go of the storage. Then everything answers [`StoreError::Closed`] and watches
     /// end. Returns when another process may open the same storage. Calling it again does nothing.
     fn close(&self) -> BoxFuture<'_, ()>;

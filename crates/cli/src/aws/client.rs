@@ -1,6 +1,6 @@
 //! A small HTTP client that signs: one request, one answer, with limits on time and size.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use doorward_sigv4::{Credentials, PayloadHash, Request, sign_headers};
@@ -35,9 +35,12 @@ const MAX_ANSWER: usize = 16 << 20;
 /// Calls AWS APIs with one set of settings. Credentials are looked up once, when first needed.
 pub(crate) struct AwsClient {
     settings: AwsSettings,
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Made when first needed: a token is made without any call, and to read all certificates of a system takes longer.
+    http: OnceLock<HttpClient>,
     credentials: OnceCell<Credentials>,
 }
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A request.
 #[derive(Debug)]
@@ -58,18 +61,25 @@ pub(crate) struct Call<'a> {
 
 impl AwsClient {
     /// A client with these settings.
+    pub(crate) fn new(settings: AwsSettings) -> Self {
+        Self { settings, http: OnceLock::new(), credentials: OnceCell::new() }
+    }
+
+    /// What sends requests.
     ///
     /// # Errors
     /// If there are no certificates to verify servers with.
-    pub(crate) fn new(settings: AwsSettings) -> Result<Self, AwsError> {
+    fn http(&self) -> Result<&HttpClient, AwsError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
         let mut http = HttpConnector::new();
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         http.enforce_http(false);
-        let tls = tls(&settings)?;
+        let tls = tls(&self.settings)?;
         let https =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
-        let http = Client::builder(TokioExecutor::new()).build(https);
-        Ok(Self { settings, http, credentials: OnceCell::new() })
+        Ok(self.http.get_or_init(|| Client::builder(TokioExecutor::new()).build(https)))
     }
 
     /// The settings.
@@ -137,7 +147,7 @@ impl AwsClient {
         let request = http::Request::get(endpoint.url("/")).header("host", endpoint.signed_host());
         let request = request.body(Full::default()).map_err(|error| fail(error.to_string()))?;
         let asked_at = Timestamp::now();
-        let answered = tokio::time::timeout(TIMEOUT, self.http.request(request)).await;
+        let answered = tokio::time::timeout(TIMEOUT, self.http()?.request(request)).await;
         let seconds = TIMEOUT.as_secs();
         let answer = answered
             .map_err(|_| AwsError::Timeout { url: url.clone(), operation: operation.clone(), seconds })?
@@ -178,8 +188,9 @@ impl AwsClient {
     ) -> Result<(StatusCode, HeaderMap, Bytes), AwsError> {
         let request = self.signed(call, credentials, endpoint)?;
         let (url, operation) = (endpoint.to_string(), call.operation.to_owned());
+        let http = self.http()?;
         let exchange = async {
-            let response = self.http.request(request).await.map_err(|error| causes(&error))?;
+            let response = http.request(request).await.map_err(|error| causes(&error))?;
             let (parts, body) = response.into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| causes(error.as_ref()))?;
             Ok((parts.status, parts.headers, body.to_bytes()))

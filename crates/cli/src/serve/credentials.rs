@@ -60,7 +60,7 @@ impl DefaultChain {
 
 impl Lookup for DefaultChain {
     async fn look_up(&self) -> Result<Lease, String> {
-        let client = self.settings().and_then(AwsClient::new).map_err(|error| error.to_string())?;
+        let client = self.settings().map(AwsClient::new).map_err(|error| error.to_string())?;
         client.lease().await.map_err(|error| error.to_string())
     }
 }

@@ -10,8 +10,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::error::AccessEntryError;
-use crate::principal::{PrincipalArn, PrincipalKind};
-use crate::username::Template;
+use crate::principal::{Principal, PrincipalArn, PrincipalKind};
+use crate::username::{self, Placeholder, RenderError, Template};
 
 /// What an entry is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,17 +86,28 @@ impl EntryType {
     pub(super) fn default_username_text(self, principal: &PrincipalArn) -> Cow<'_, str> {
         match self {
             Self::Standard if principal.kind() == PrincipalKind::Role => {
-                let (partition, account) = (principal.partition().name(), principal.account());
-                // Not by `format!`, which is slower: a caller's name is made of this at each login.
-                let name = principal.name();
-                ["arn:", partition, ":sts::", account.as_str(), ":assumed-role/", name, "/{{SessionName}}"]
-                    .concat()
-                    .into()
+                sessions_of_role(principal, Placeholder::SessionName.as_str()).into()
             }
             Self::Standard => principal.as_str().into(),
             Self::Ec2Linux | Self::Ec2Windows | Self::Ec2 => "system:node:{{EC2PrivateDNSName}}".into(),
             Self::FargateLinux | Self::HybridLinux | Self::HyperpodLinux => "system:node:{{SessionName}}".into(),
         }
+    }
+
+    /// What [`Self::default_username`] gives for a caller.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub(super) fn default_username_of(
+        self,
+        principal: &PrincipalArn,
+        caller: &Principal,
+    ) -> Result<String, RenderError> {
+        if self == Self::Standard && principal.kind() == PrincipalKind::Role {
+            // At each login, so it is not read as a template first. A role's name has no braces.
+            return Ok(sessions_of_role(principal, &caller.session_name_without_at()));
+        }
+        username::render(&self.default_username_text(principal), caller)
     }
 
     /// The groups when the request names none.
@@ -128,4 +139,10 @@ impl fmt::Display for EntryType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The ARN of a role's session, with this as the session's name. Not by `format!`, which is slower.
+fn sessions_of_role(role: &PrincipalArn, session: &str) -> String {
+    let account = role.account();
+    ["arn:", role.partition().name(), ":sts::", account.as_str(), ":assumed-role/", role.name(), "/", session].concat()
 }

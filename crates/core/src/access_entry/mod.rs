@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::principal::{Principal, PrincipalArn, PrincipalId, PrincipalKind};
 use crate::short_text::ShortText;
-use crate::username::{self, RenderError, Template};
+use crate::username::{RenderError, Template};
 
 pub use association::AssociatedAccessPolicy;
 pub use entry_type::EntryType;
@@ -145,7 +145,7 @@ impl AccessEntry {
     pub(crate) fn username_of(&self, caller: &Principal) -> Result<String, RenderError> {
         match self.unusual.as_ref().and_then(|unusual| unusual.username.as_ref()) {
             Some(username) => username.render(caller),
-            None => username::render(&self.r#type.default_username_text(&self.principal_arn), caller),
+            None => self.r#type.default_username_of(&self.principal_arn, caller),
         }
     }
 

@@ -376,7 +376,7 @@ async fn a_server_whose_store_was_restored_from_a_backup_goes_by_the_backup() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [store, backup] = folders.each_ref().map(|folder| Shared::open(folder.path()));
     let first = first_engine(&store).await;
-    for name in ["user", "taken back"] {
+    for name in ["user", "taken-back"] {
         make(&first, name).await.unwrap();
     }
     let engine = engine(&store).await;
@@ -384,7 +384,7 @@ async fn a_server_whose_store_was_restored_from_a_backup_goes_by_the_backup() {
     store.store.store(backup.store.load_full());
     let mut known = engine.shared.known.subscribe();
     let _following = follow(&engine);
-    while has(&engine.view(), "taken back") {
+    while has(&engine.view(), "taken-back") {
         known.changed().await.unwrap();
     }
     assert!(has(&engine.view(), "user"));

@@ -6,6 +6,7 @@
 //! A server alone keeps its parts below `usage/CLUSTER`, each of several below `usage/CLUSTER/SERVER`, and takes up what
 //! the others keep: what one of them counted is used, whichever is asked.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,16 +53,16 @@ impl Keeper {
     async fn read(&self, store: &dyn Store) -> Result<Parts, KeepError> {
         let mut parts = Parts::default();
         for item in store.list(&Prefix::below(&Key::new(ROOT)?)).await?.items {
-            let segments: Vec<String> = item.key.segments().collect();
+            let segments: Vec<Cow<'_, str>> = item.key.segments().collect();
             let (name, server) = match segments.as_slice() {
                 [_, name, _] => (name, None),
-                [_, name, server, _] => (name, Some(server)),
+                [_, name, server, _] => (name, Some(server.as_ref())),
                 _ => continue,
             };
             let Ok(name) = name.parse::<ClusterName>() else { continue };
             let document = &item.value.document;
             let part: Option<UsageRecord> = if document.schema() == SCHEMA { document.decode().ok() } else { None };
-            if server == self.server.as_ref() {
+            if server == self.server.as_deref() {
                 parts.own.entry(name).or_default().push(part.unwrap_or_default());
             } else if let Some(part) = part {
                 parts.of_others.entry(name).or_default().add(part);

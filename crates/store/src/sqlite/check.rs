@@ -2,9 +2,10 @@
 //!
 //! SQLite's check reads the whole file, which for a gigabyte takes longer than reading all that a server needs to know.
 //! What a server reads at its start is looked at then, so it may begin; what is wrong elsewhere in the file is found a
-//! moment later, and from then on nothing is written to it.
+//! moment later, and from then on nothing is written to it. The check begins when what is needed at the start was read,
+//! with which it would compete, or with the first write.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
@@ -15,10 +16,19 @@ use super::schema;
 use crate::StoreError;
 
 /// What is known of the file's soundness.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Check {
     damage: Arc<OnceLock<String>>,
-    running: Mutex<Option<Running>>,
+    phase: Mutex<Phase>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Of the file at that path, it has to be done.
+    Due(PathBuf),
+    Running(Running),
+    /// Done before, or ended.
+    Over,
 }
 
 struct Running {
@@ -27,15 +37,32 @@ struct Running {
 }
 
 impl Check {
-    /// Begins to check a file that nobody has checked.
+    /// Of a file that was checked as it was opened.
+    pub(super) fn done() -> Self {
+        Self { damage: Arc::default(), phase: Mutex::new(Phase::Over) }
+    }
+
+    /// Of a file that nobody has checked.
+    pub(super) fn due(path: &Path) -> Self {
+        Self { damage: Arc::default(), phase: Mutex::new(Phase::Due(path.to_owned())) }
+    }
+
+    /// Begins to check, unless that was done.
     ///
     /// # Errors
-    /// If it cannot be opened for reading, or there is no thread to be had.
-    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+    /// If the file cannot be opened for reading, or there is no thread to be had; then it is still to be done.
+    pub(super) fn begin(&self) -> Result<(), StoreError> {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Phase::Due(path) = &*phase {
+            *phase = Phase::Running(self.start(path)?);
+        }
+        Ok(())
+    }
+
+    fn start(&self, path: &Path) -> Result<Running, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let interrupt = connection.get_interrupt_handle();
-        let damage = Arc::new(OnceLock::new());
-        let (found, path) = (Arc::clone(&damage), path.display().to_string());
+        let (found, path) = (Arc::clone(&self.damage), path.display().to_string());
         let check = move || {
             let outcome = match schema::check(&connection) {
                 Ok(found) => found,
@@ -54,7 +81,7 @@ impl Check {
         };
         let thread = std::thread::Builder::new().name("store-check".to_owned()).spawn(check);
         let thread = thread.map_err(|error| StoreError::Io(error.to_string()))?;
-        Ok(Self { damage, running: Mutex::new(Some(Running { interrupt, thread })) })
+        Ok(Running { interrupt, thread })
     }
 
     /// Refuses if the file was found damaged.
@@ -67,8 +94,8 @@ impl Check {
 
     /// Ends a check that is under way, and waits until its connection is closed. Blocks for a moment.
     pub(super) fn stop(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Running { interrupt, thread }) = running {
+        let phase = std::mem::replace(&mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner), Phase::Over);
+        if let Phase::Running(Running { interrupt, thread }) = phase {
             interrupt.interrupt();
             // A check that panicked has closed its connection as well.
             let _ = thread.join();

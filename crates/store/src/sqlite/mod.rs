@@ -87,11 +87,7 @@ impl SqliteStore {
         }
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         thread.spawn(move || writer.run(queue)).map_err(|error| io_error(error.to_string()))?;
-        let check = if is_checked {
-            Check::default()
-        } else {
-            Check::start(path).map_err(|error| io_error(error.to_string()))?
-        };
+        let check = if is_checked { Check::done() } else { Check::due(path) };
         Ok(Self { jobs, readers: Arc::new(Readers::new(path.to_owned())), check: Arc::new(check), head })
     }
 
@@ -140,6 +136,7 @@ impl Store for SqliteStore {
     fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, StoreError>> {
         async move {
             txn.check()?;
+            self.check.begin()?;
             self.check.sound()?;
             self.ask(|answer| Job::Txn(Pending { txn, answer })).await
         }
@@ -170,6 +167,12 @@ impl Store for SqliteStore {
 
     fn watch<'a>(&'a self, prefix: &'a Prefix, after: Revision) -> BoxFuture<'a, Result<Watch, StoreError>> {
         tail::watch(Arc::clone(&self.readers), self.head.clone(), prefix.clone(), after).boxed()
+    }
+
+    fn settle(&self) {
+        if let Err(error) = self.check.begin() {
+            tracing::error!(%error, "the database cannot be checked, and is not written before it is");
+        }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
