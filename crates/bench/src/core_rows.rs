@@ -3,6 +3,7 @@
 //! Callers are spread over the whole World and asked in turn, so that a large World pays for its cache misses too.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorward_core::access_policy::{AccessPolicyArn, Catalogue};
@@ -34,8 +35,9 @@ struct Caller {
 /// A World with so many entries; some callers, each with so many associations.
 fn world(entries: usize, associations: usize) -> anyhow::Result<(World, Vec<Caller>)> {
     let mut world = World::new(AuthenticationMode::Api);
+    // As a server loads it.
     for number in 0..entries {
-        world = world.with_entry(entry(number)?);
+        world.put_entry(Arc::new(entry(number)?));
     }
     let mut callers = Vec::new();
     let step = (entries / CALLERS).max(1);

@@ -30,7 +30,7 @@ pub(crate) enum Fault {
     Terminate,
     /// Each server is told to end and started again, one after the other, as in an upgrade.
     RestartInTurn,
-    /// The clocks of the two servers are ten minutes apart, five on each side of the right time.
+    /// The clocks of the two servers are eight minutes apart, four on each side of the right time.
     WrongClocks,
     /// The second server is stopped, etcd throws its history away, the server goes on.
     CompactUnderStopped,
@@ -188,7 +188,7 @@ impl Whom {
 }
 
 /// By how many minutes a clock is wrong.
-const MINUTES: i32 = 5;
+const MINUTES: i32 = 4;
 
 /// Sets the clocks of the servers, one after the other.
 async fn set_clocks(stage: &mut Stage, minutes_ahead: [i32; 2]) -> anyhow::Result<()> {

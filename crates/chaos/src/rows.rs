@@ -131,7 +131,13 @@ pub(crate) const ROWS: &[Row] = {
             Everything,
             Beginning,
         ),
-        on_etcd("wrong-clocks", "the servers' clocks are ten minutes apart", Fault::WrongClocks, Everything, Beginning),
+        on_etcd(
+            "wrong-clocks",
+            "one server's clock is four minutes ahead, the other's four behind",
+            Fault::WrongClocks,
+            Everything,
+            Beginning,
+        ),
         on_etcd("api-server-killed", "kube-apiserver is killed (-9)", Kill(Whom::ApiServer), Everything, End),
         on_etcd("certificates", "the webhooks' certificates are made anew", Fault::Rotate, Everything, Beginning),
         on_etcd(

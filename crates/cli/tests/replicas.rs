@@ -18,7 +18,7 @@ use common::replica::{Replica, until};
 use common::{Answer, Place, StopWhenDropped, administrator, registration, try_signed_call};
 use doorward_sigv4::Credentials;
 use doorward_store::etcd_cluster::EtcdCluster;
-use doorward_store::{EtcdOptions, EtcdStore, Prefix, Store as _};
+use doorward_store::{Document, EtcdOptions, EtcdStore, Key, Outcome, Prefix, Store as _, Txn};
 use serde_json::Value;
 
 const ADMINISTRATOR: &str = "arn:aws:iam::123456789012:user/administrator";
@@ -246,4 +246,40 @@ fn a_server_without_its_store_tells_how_old_its_answers_can_be_and_the_doctor_sa
     cluster.wait_healthy(0);
     until("it has caught up", || lag() < 3.0);
     until("the doctor knows that, too", || store()["verdict"] == "ok");
+}
+
+/// Writes a cluster as a server of a later version would, or removes it.
+fn write_of_a_later_version(cluster: &EtcdCluster, is_there: bool) {
+    let key = Key::new("clusters/later").unwrap();
+    let txn = if is_there { Txn::new().put(key, Document::encode(2, "{}").unwrap()) } else { Txn::new().delete(key) };
+    let txn = txn.put(Key::new("meta/writes").unwrap(), Document::encode(1, "a later version").unwrap());
+    let outcome = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        EtcdStore::open(&EtcdOptions::new(cluster.endpoints())).await.unwrap().txn(txn).await.unwrap()
+    });
+    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+}
+
+#[test]
+fn a_server_that_is_behind_an_upgrade_says_that_it_is_not_ready_and_answers_with_what_it_knew() {
+    let cluster = EtcdCluster::start(1);
+    let replica = Replica::start(&cluster);
+    replica.call("doorward", "PUT", "/doorward/v1/clusters/demo", &registration());
+    let token = replica.token();
+    let readiness = || replica.server.ops_answer("/readyz");
+    assert!(readiness().starts_with("HTTP/1.1 200"), "{}", readiness());
+
+    write_of_a_later_version(&cluster, true);
+    until("it is not ready", || readiness().starts_with("HTTP/1.1 503"));
+    assert!(readiness().contains("`clusters/later` in the store cannot be read: its schema is 2"), "{}", readiness());
+    assert!(replica.lets_in(&token));
+    let credentials = administrator(&replica.data());
+    let form = "Action=CreateUser&Version=2010-05-08&UserName=late";
+    let refused = try_signed_call(&replica.server.api, &credentials, "iam", ("POST", "/"), form).unwrap();
+    assert!(refused.0 >= 500, "{refused:?}");
+    let doctor = replica.place.run_as_administrator(&["doctor"]);
+    assert!(doctor.stdout.contains("upgrade this server"), "{doctor:#?}");
+
+    write_of_a_later_version(&cluster, false);
+    until("it is ready again", || readiness().starts_with("HTTP/1.1 200"));
+    replica.call("iam", "POST", "/", form);
 }

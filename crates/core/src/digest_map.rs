@@ -10,11 +10,12 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-/// Below so many changes, the table is not made anew, however small it is.
-const FEW: usize = 1_024;
+/// Below so many changes, the table is not made anew, however small it is. Few in tests, so that they come there.
+const FEW: usize = if cfg!(test) { 4 } else { 1_024 };
 
-/// The table is made anew when one in so many has changed.
-const SHARE: usize = 8;
+/// The table is made anew when one in so many has changed: what changed since is small enough for the processor's caches,
+/// and one change costs as much as copying so many values.
+const SHARE: usize = 32;
 
 /// Values by digests of eight bytes, which must be as good as random.
 #[derive(Clone, Debug)]

@@ -198,21 +198,26 @@ impl World {
 
     /// Adds or replaces an entry. Where this World shares nothing with another, nothing is copied for it.
     pub fn put_entry(&mut self, entry: Arc<AccessEntry>) {
-        self.remove_entry(&entry.principal_arn);
+        if let Some(ByArn(replaced)) = self.entries.insert(ByArn(Arc::clone(&entry))) {
+            self.forget_callers_of(&replaced);
+        }
         match entry.principal_id() {
             Some(id) => self.by_id.insert(id, &entry),
             None => self.by_canonical_arn.insert(&entry.principal_arn.canonical_key(), &entry),
         }
-        self.entries.insert(ByArn(entry));
     }
 
     /// Removes a principal's entry.
     pub fn remove_entry(&mut self, principal: &PrincipalArn) {
         if let Some(ByArn(removed)) = self.entries.remove(principal.as_str()) {
-            match removed.principal_id() {
-                Some(id) => self.by_id.remove(id, &removed),
-                None => self.by_canonical_arn.remove(&principal.canonical_key(), &removed),
-            }
+            self.forget_callers_of(&removed);
+        }
+    }
+
+    fn forget_callers_of(&mut self, entry: &AccessEntry) {
+        match entry.principal_id() {
+            Some(id) => self.by_id.remove(id, entry),
+            None => self.by_canonical_arn.remove(&entry.principal_arn.canonical_key(), entry),
         }
     }
 }

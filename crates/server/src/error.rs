@@ -92,8 +92,8 @@ pub enum WriteError {
     /// Another server wrote, and what it wrote does not come.
     #[error("what another server wrote did not become known in time; try again, or ask another server")]
     Behind,
-    /// Another server wrote what this version does not read.
-    #[error("{0}; this server takes no writes until it is upgraded: ask another server")]
+    /// Another server wrote what this one does not read.
+    #[error("{0}; this server takes no writes until it can read that: ask another server")]
     Unreadable(Arc<String>),
 }
 

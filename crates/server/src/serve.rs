@@ -44,14 +44,15 @@ pub struct Addresses {
 
 /// Runs the server until `stop` becomes true, then drains and closes the store.
 ///
-/// `started` is told the addresses once everything is ready to answer.
+/// `started` is told the addresses once everything is ready to answer. It is boxed so that this function and all that
+/// it runs are compiled with this crate, and not with the program that calls it, which is compiled to be small.
 ///
 /// # Errors
 /// If it cannot start. What fails later is logged and survived.
 pub async fn run(
     config: Config,
     stop: watch::Receiver<bool>,
-    started: impl FnOnce(Addresses),
+    started: Box<dyn FnOnce(Addresses) + Send + '_>,
 ) -> Result<(), ServerError> {
     // Addresses first: a busy port is the commonest mistake, and nothing has happened yet.
     let api = bind(config.api, "the API", "--api").await?;

@@ -146,8 +146,9 @@ impl AwsClient {
         let fail = |problem: String| AwsError::Connect { url: url.clone(), operation: operation.clone(), problem };
         let request = http::Request::get(endpoint.url("/")).header("host", endpoint.signed_host());
         let request = request.body(Full::default()).map_err(|error| fail(error.to_string()))?;
+        let http = self.http()?;
         let asked_at = Timestamp::now();
-        let answered = tokio::time::timeout(TIMEOUT, self.http()?.request(request)).await;
+        let answered = tokio::time::timeout(TIMEOUT, http.request(request)).await;
         let seconds = TIMEOUT.as_secs();
         let answer = answered
             .map_err(|_| AwsError::Timeout { url: url.clone(), operation: operation.clone(), seconds })?

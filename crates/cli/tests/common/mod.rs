@@ -157,9 +157,16 @@ impl Server {
         self.sample(line).unwrap_or_else(|| panic!("no {line}")).parse().unwrap()
     }
 
+    /// What the operations address answers, head and body.
+    pub(crate) fn ops_answer(&self, path: &str) -> String {
+        plain_http(&self.ops, &format!("GET {path} HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n"))
+    }
+
     fn sample(&self, line: &str) -> Option<String> {
-        let text = plain_http(&self.ops, "GET /metrics HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n");
-        text.lines().find_map(|found| found.strip_prefix(line)).map(|value| value.trim().to_owned())
+        self.ops_answer("/metrics")
+            .lines()
+            .find_map(|found| found.strip_prefix(line))
+            .map(|value| value.trim().to_owned())
     }
 
     /// Tells it to stop, as a service manager does, and waits until it has.

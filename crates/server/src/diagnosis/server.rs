@@ -35,8 +35,8 @@ fn store(signs: &Signs, now: Timestamp) -> Step {
     let age = now.duration_since(signs.store.confirmed);
     let known = format!("what was stored {} ago is in force", long(age));
     if let Some(record) = &signs.store.unreadable {
-        let remedy = "upgrade this server to the version of the one that wrote it; until then it is not ready, and \
-                      answers with what it knew before";
+        let remedy = "make this server like the one that wrote it, by its version (upgrade it) or its \
+                      `--store-key-file`; until then it is not ready, and answers with what it knew before";
         return Step::fail(NAME, format!("{record}; {known}"), remedy);
     }
     match (&signs.store.failure, signs.store.revisions_behind) {

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use doorward_store::{Key, Revision};
+use doorward_store::{Key, Revision, StoreError};
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{Engine, GENERATION, Shared};
 use crate::error::WriteError;
@@ -32,6 +32,8 @@ pub(super) struct Lag {
     revisions_behind: AtomicU64,
     failure: ArcSwapOption<String>,
     unreadable: ArcSwapOption<String>,
+    /// Told when the store turns out to know less than is known here.
+    forgotten: Notify,
 }
 
 /// How far what is known here agrees with the store.
@@ -44,8 +46,8 @@ pub struct StoreSigns {
     pub revisions_behind: u64,
     /// Why the store did not answer when it was last asked, if it did not.
     pub failure: Option<String>,
-    /// A record that another server wrote and this version does not read, and why, as long as it is in the store. What
-    /// was stored since then is not in force here.
+    /// Why a record that another server wrote cannot be read here, as long as it is in the store. What was stored since
+    /// then is not in force here.
     pub unreadable: Option<String>,
 }
 
@@ -57,6 +59,7 @@ impl Lag {
             revisions_behind: AtomicU64::new(0),
             failure: ArcSwapOption::empty(),
             unreadable: ArcSwapOption::empty(),
+            forgotten: Notify::new(),
         }
     }
 
@@ -83,6 +86,11 @@ impl Lag {
         self.unreadable.store(unreadable.map(Into::into));
     }
 
+    /// Comes when the store turns out to know less than is known here.
+    pub(super) async fn forgotten(&self) {
+        self.forgotten.notified().await;
+    }
+
     pub(super) fn unreadable(&self) -> Option<Arc<String>> {
         self.unreadable.load_full()
     }
@@ -98,9 +106,12 @@ impl Engine {
     /// called, by whichever server, is in there.
     ///
     /// # Errors
-    /// If the store does not answer, or what others wrote does not come in time.
+    /// If the store does not answer, or what others wrote does not come in time, or cannot be read.
     pub async fn caught_up(&self) -> Result<Arc<View>, WriteError> {
-        let stored = self.shared.last_write().await?;
+        if let Some(record) = self.shared.lag.unreadable() {
+            return Err(WriteError::Unreadable(record));
+        }
+        let stored = self.shared.last_write_that_agrees().await?;
         if !self.shared.catch_up(stored).await {
             return Err(WriteError::Behind);
         }
@@ -124,13 +135,26 @@ impl Engine {
 
 impl Shared {
     /// The revision of the last write in the store, whoever made it.
-    async fn last_write(&self) -> Result<Option<Revision>, WriteError> {
+    pub(super) async fn last_write(&self) -> Result<Option<Revision>, WriteError> {
         Ok(self.store.get(&Key::new(GENERATION)?).await?.map(|stored| stored.revision))
+    }
+
+    /// The same, and an error if that is before what was known here when the store was asked: it was restored from a
+    /// backup, and has since been written to more often than it lost writes, so that no watch tells.
+    async fn last_write_that_agrees(&self) -> Result<Option<Revision>, WriteError> {
+        let known = *self.known.borrow();
+        let stored = self.last_write().await?;
+        if stored < known {
+            self.lag.forgotten.notify_one();
+            let [after, current] = [known, stored].map(Option::unwrap_or_default);
+            return Err(StoreError::FutureRevision { after, current }.into());
+        }
+        Ok(stored)
     }
 
     pub(super) async fn measure_lag(&self, patience: Duration) {
         let asked_at = Timestamp::now();
-        let stored = match tokio::time::timeout(patience, self.last_write()).await {
+        let stored = match tokio::time::timeout(patience, self.last_write_that_agrees()).await {
             Ok(Ok(stored)) => stored,
             Ok(Err(error)) => return self.lag.failed(Some(error.to_string())),
             Err(_) => return self.lag.failed(Some(format!("no answer within {} s", patience.as_secs()))),

@@ -371,8 +371,8 @@ async fn a_store_that_forgot_all_but_what_nobody_follows_is_followed_on() {
     until_known(&behind, "user").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_whose_store_was_restored_from_a_backup_goes_by_the_backup() {
+/// An engine that knows more than the store, which was restored from a backup.
+async fn engine_of_restored_store() -> ([tempfile::TempDir; 2], Arc<Shared>, Arc<Engine>) {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [store, backup] = folders.each_ref().map(|folder| Shared::open(folder.path()));
     let first = first_engine(&store).await;
@@ -382,13 +382,60 @@ async fn a_server_whose_store_was_restored_from_a_backup_goes_by_the_backup() {
     let engine = engine(&store).await;
     make(&*first_engine(&backup).await, "user").await.unwrap();
     store.store.store(backup.store.load_full());
+    (folders, store, engine)
+}
+
+async fn goes_by_the_backup(engine: &Engine) {
     let mut known = engine.shared.known.subscribe();
-    let _following = follow(&engine);
     while has(&engine.view(), "taken-back") {
         known.changed().await.unwrap();
     }
     assert!(has(&engine.view(), "user"));
-    make(&engine, "another").await.unwrap();
+    while engine.store_signs().unreadable.is_some() {
+        tokio::task::yield_now().await;
+    }
+    make(engine, "another").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_store_was_restored_from_a_backup_goes_by_the_backup() {
+    let (_folders, _store, engine) = engine_of_restored_store().await;
+    let version = engine.view().directory_version;
+    let _following = follow(&engine);
+    goes_by_the_backup(&engine).await;
+    assert!(engine.view().directory_version > version, "nobody's proof by the directory as it was counts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_store_that_has_got_further_than_it_was_is_noticed_too() {
+    let (_folders, store, engine) = engine_of_restored_store().await;
+    for number in 0..10 {
+        let key = Key::new(&format!("usage/demo/{number}")).unwrap();
+        let outcome = store.txn(Txn::new().put(key, Document::encode(1, "x").unwrap())).await.unwrap();
+        assert!(matches!(outcome, Outcome::Committed(_)));
+    }
+    let _following = follow(&engine);
+    let before = engine.store_signs().confirmed;
+    assert!(matches!(engine.caught_up().await, Err(WriteError::Store(_))), "it knows what the store does not");
+    engine.shared.measure_lag(Duration::from_millis(50)).await;
+    assert_eq!(engine.store_signs().confirmed, before);
+    goes_by_the_backup(&engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_read_what_was_written_goes_by_the_backup_that_mends_it() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [store, backup] = folders.each_ref().map(|folder| Shared::open(folder.path()));
+    let engine = first_engine(&store).await;
+    for name in ["user", "taken-back"] {
+        make(&engine, name).await.unwrap();
+    }
+    let _following = follow(&engine);
+    write_of_another_version(&store, Some(2)).await;
+    until_unreadable(&engine).await;
+    make(&*first_engine(&backup).await, "user").await.unwrap();
+    store.store.store(backup.store.load_full());
+    goes_by_the_backup(&engine).await;
 }
 
 /// What a server of another version writes: an object, or its removal, that every other server has to take up.
@@ -403,6 +450,15 @@ async fn write_of_another_version(store: &Shared, schema: Option<u32>) {
     assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
 }
 
+async fn until_unreadable(engine: &Engine) -> String {
+    loop {
+        match engine.store_signs().unreadable {
+            Some(told) => return told,
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_meets_a_record_of_a_later_version_goes_on_with_what_it_knew_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -411,17 +467,13 @@ async fn a_server_that_meets_a_record_of_a_later_version_goes_on_with_what_it_kn
     make(&older, "user").await.unwrap();
     let _following = follow(&older);
     write_of_another_version(&store, Some(2)).await;
-    let told = loop {
-        match older.store_signs().unreadable {
-            Some(told) => break told,
-            None => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
+    let told = until_unreadable(&older).await;
     assert!(told.contains("`clusters/demo`") && told.contains("schema is 2"), "{told}");
     assert!(has(&older.view(), "user"));
     let transactions = store.transactions.load(Ordering::SeqCst);
     assert!(matches!(make(&older, "another").await, Err(Refused::Store)));
     assert_eq!(store.transactions.load(Ordering::SeqCst), transactions, "it does not even try");
+    assert!(matches!(older.caught_up().await, Err(WriteError::Unreadable(_))));
     assert!(
         Engine::open(Arc::<Shared>::clone(&store), Limits::default(), UnknownPrincipals::default()).await.is_err(),
         "one that starts would not know enough to answer"

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{InterruptHandle, OpenFlags};
 
@@ -96,7 +97,11 @@ impl Check {
     pub(super) fn stop(&self) {
         let phase = std::mem::replace(&mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner), Phase::Over);
         if let Phase::Running(Running { interrupt, thread }) = phase {
-            interrupt.interrupt();
+            // SQLite forgets an interrupt that comes before the check has begun.
+            while !thread.is_finished() {
+                interrupt.interrupt();
+                std::thread::sleep(Duration::from_millis(1));
+            }
             // A check that panicked has closed its connection as well.
             let _ = thread.join();
         }
