@@ -1,7 +1,4 @@
 //! Starting the log: text or JSON, to standard error.
-//!
-//! It is here, and not with the flags that choose it, because each decision is a line: what makes the lines is compiled
-//! with what decides, to be fast.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;

@@ -44,8 +44,8 @@ pub struct Addresses {
 
 /// Runs the server until `stop` becomes true, then drains and closes the store.
 ///
-/// `started` is told the addresses once everything is ready to answer. It is boxed so that this function and all that
-/// it runs are compiled with this crate, and not with the program that calls it, which is compiled to be small.
+/// `started` is told the addresses once everything is ready to answer. It is boxed so that this function, and all that it
+/// runs, is compiled once, with this crate.
 ///
 /// # Errors
 /// If it cannot start. What fails later is logged and survived.
