@@ -277,7 +277,7 @@ fn a_server_that_is_behind_an_upgrade_says_that_it_is_not_ready_and_answers_with
     let refused = try_signed_call(&replica.server.api, &credentials, "iam", ("POST", "/"), form).unwrap();
     assert!(refused.0 >= 500, "{refused:?}");
     let doctor = replica.place.run_as_administrator(&["doctor"]);
-    assert!(doctor.stdout.contains("upgrade this server"), "{doctor:#?}");
+    assert!(doctor.stderr.contains("make this server like the one that wrote it"), "{doctor:#?}");
 
     write_of_a_later_version(&cluster, false);
     until("it is ready again", || readiness().starts_with("HTTP/1.1 200"));
