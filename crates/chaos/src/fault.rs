@@ -102,13 +102,8 @@ impl Fault {
             Self::Kill(whom) | Self::Stop(whom) => broken.found = whom.find(stage).await?,
             Self::CompactUnderStopped => broken.found = vec![Found::Replica(1)],
             Self::Terminate => stage.replica(0)?.signal("TERM")?,
-            Self::RestartInTurn => {
-                for at in 0..stage.replicas.len() {
-                    stage.replica(at)?.terminate()?;
-                    stage.replica(at)?.start().await?;
-                }
-            }
-            Self::WrongClocks => set_clocks(stage, [MINUTES, -MINUTES]).await?,
+            Self::RestartInTurn => restart_in_turn(stage, [0, 0]).await?,
+            Self::WrongClocks => restart_in_turn(stage, [MINUTES, -MINUTES]).await?,
             Self::SlowEtcd(millis) => stage.link(None, Mode::Late(Duration::from_millis(millis))),
             Self::CutOff => stage.link(Some(0), Mode::Silent),
             Self::FullEtcd => etcd::fill(stage.etcd()?).await?,
@@ -143,7 +138,7 @@ impl Fault {
                 stage.replica(0)?.terminate()?;
                 stage.replica(0)?.spawn()?;
             }
-            Self::WrongClocks => set_clocks(stage, [0, 0]).await?,
+            Self::WrongClocks => restart_in_turn(stage, [0, 0]).await?,
             Self::CompactUnderStopped => etcd::compact(stage.etcd()?).await?,
             Self::SlowEtcd(_) | Self::CutOff | Self::Aws(_) => stage.link(None, Mode::Pass),
             Self::FullDisk => std::fs::remove_file(ballast(stage)?)?,
@@ -190,8 +185,8 @@ impl Whom {
 /// By how many minutes a clock is wrong.
 const MINUTES: i32 = 4;
 
-/// Sets the clocks of the servers, one after the other.
-async fn set_clocks(stage: &mut Stage, minutes_ahead: [i32; 2]) -> anyhow::Result<()> {
+/// Restarts the servers, one after the other, each with a clock that is wrong by so many minutes.
+async fn restart_in_turn(stage: &mut Stage, minutes_ahead: [i32; 2]) -> anyhow::Result<()> {
     for (at, minutes_ahead) in minutes_ahead.into_iter().enumerate() {
         stage.replica(at)?.restart_with_clock(minutes_ahead).await?;
     }

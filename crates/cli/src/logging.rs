@@ -3,9 +3,11 @@
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
-use doorward_server::{LogForm, LogWriter, start_log};
+use doorward_server::LogWriter;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::talk::Talk;
 
@@ -51,7 +53,7 @@ impl Level {
 
 /// Starts logging of a command that answers and ends. A second call changes nothing.
 pub(crate) fn start(format: LogFormat, level: Level) {
-    start_to(None, format, level);
+    start_to(std::io::stderr, format, level);
 }
 
 /// Starts logging of the server, which waits for no line to be written. The lines are complete once what this gives is
@@ -59,7 +61,8 @@ pub(crate) fn start(format: LogFormat, level: Level) {
 pub(crate) fn start_server(format: LogFormat, level: Level) -> ServerLog {
     match LogWriter::start(std::io::stderr()) {
         Ok(writer) => {
-            start_to(Some(&writer), format, level);
+            let lines = writer.clone();
+            start_to(move || lines.clone(), format, level);
             ServerLog(Some(writer))
         }
         Err(error) => {
@@ -88,12 +91,20 @@ impl Drop for ServerLog {
     }
 }
 
-fn start_to(writer: Option<&LogWriter>, format: LogFormat, level: Level) {
+fn start_to<W>(writer: W, format: LogFormat, level: Level)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level.0));
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let form = match format {
-        LogFormat::Text => LogForm::Text { is_coloured: std::io::stderr().is_terminal() && !no_colour },
-        LogFormat::Json => LogForm::Json,
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_span_events(FmtSpan::NONE)
+        .with_ansi(
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        );
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
-    start_log(writer, form, filter);
 }

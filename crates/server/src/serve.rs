@@ -44,15 +44,14 @@ pub struct Addresses {
 
 /// Runs the server until `stop` becomes true, then drains and closes the store.
 ///
-/// `started` is told the addresses once everything is ready to answer. It is boxed so that this function, and all that it
-/// runs, is compiled once, with this crate.
+/// `started` is told the addresses once everything is ready to answer.
 ///
 /// # Errors
 /// If it cannot start. What fails later is logged and survived.
 pub async fn run(
     config: Config,
     stop: watch::Receiver<bool>,
-    started: Box<dyn FnOnce(Addresses) + Send + '_>,
+    started: impl FnOnce(Addresses),
 ) -> Result<(), ServerError> {
     // Addresses first: a busy port is the commonest mistake, and nothing has happened yet.
     let api = bind(config.api, "the API", "--api").await?;

@@ -163,7 +163,7 @@ async fn a_busy_port_is_named_with_the_flag_that_changes_it() {
     let mut config = config(folder.path(), ClientAuth::Off);
     config.webhook = server.addresses.webhook;
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let error = doorward_server::run(config, stopped, Box::new(|_| {})).await.unwrap_err().to_string();
+    let error = doorward_server::run(config, stopped, |_| {}).await.unwrap_err().to_string();
     assert!(error.contains(&server.addresses.webhook.to_string()) && error.contains("`--webhook`"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing may be begun");
     server.stop().await;

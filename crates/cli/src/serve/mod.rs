@@ -64,8 +64,7 @@ pub(crate) async fn run(args: ServeArgs, talk: Talk) -> Result<ExitCode, CliErro
         Some(place) => Config { storage: Storage::Given(place.open(false).await?), ..config },
     };
     let ended =
-        doorward_server::run(config, stopped, Box::new(|addresses| started(addresses, &data_dir, log_format, talk)))
-            .await;
+        doorward_server::run(config, stopped, |addresses| started(addresses, &data_dir, log_format, talk)).await;
     // Before the error, which is the last line.
     log.close();
     ended?;

@@ -81,7 +81,7 @@ impl Server {
             let tell = |addresses| {
                 let _ = started.send(addresses);
             };
-            doorward_server::run(config, stopped, Box::new(tell)).await.map_err(|error| error.to_string())
+            doorward_server::run(config, stopped, tell).await.map_err(|error| error.to_string())
         });
         let addresses = match addresses.await {
             Ok(addresses) => addresses,
