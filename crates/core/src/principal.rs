@@ -147,6 +147,12 @@ impl PrincipalArn {
         if self.kind == PrincipalKind::Role { self.without_path_in_two() } else { [&self.text, ""] }
     }
 
+    /// The ARN of a role's session, as STS writes it: without the role's path.
+    pub fn session_arn(&self, session_name: &str) -> String {
+        let (partition, account) = (self.partition.name(), self.account());
+        ["arn:", partition, ":sts::", account.as_str(), ":assumed-role/", self.name(), "/", session_name].concat()
+    }
+
     /// Roles that an AWS service made for itself; EKS refuses entries for them.
     pub fn is_service_linked_role(&self) -> bool {
         self.kind == PrincipalKind::Role && self.path().starts_with("/aws-service-role/")
@@ -248,6 +254,34 @@ impl Principal {
         }
     }
 
+    /// A session of a role, as [`Self::from_caller_identity`] puts it together from what `GetCallerIdentity` answers for
+    /// it: for whoever has the role itself, and need not take its ARN apart again.
+    ///
+    /// # Errors
+    /// If `role` is no role, `id` no unique id, or `session_name` no session's name.
+    pub fn of_role_session(
+        role: &PrincipalArn,
+        id: &PrincipalId,
+        session_name: &str,
+        access_key_id: &str,
+    ) -> Result<Self, PrincipalError> {
+        let arn = role.session_arn(session_name);
+        if role.kind() != PrincipalKind::Role || !is_session_name(session_name) {
+            return Err(ArnError { arn: printable(&arn), problem: ArnProblem::Session }.into());
+        }
+        if !is_unique_id(&id.0) {
+            return Err(PrincipalError::UserId { arn: printable(&arn), user_id: printable(&id.0) });
+        }
+        Ok(Self {
+            arn,
+            canonical: role.without_path(),
+            id: id.clone(),
+            session_name: session_name.to_owned(),
+            access_key_id: access_key_id.to_owned(),
+            private_dns_name: None,
+        })
+    }
+
     /// Puts together what `GetCallerIdentity` answered, refusing any disagreement between its fields.
     ///
     /// `user_id` is `AROA…:SESSION` for a role's session, else the bare unique id.
@@ -264,14 +298,13 @@ impl Principal {
         if parsed.account != account {
             return Err(PrincipalError::Account { arn: printable(arn), account: printable(account) });
         }
-        let (canonical, session_name) = canonicalize(arn)?;
+        let (canonical, session_name) = canonical_of(arn, parsed)?;
         let mismatch = || PrincipalError::UserId { arn: printable(arn), user_id: printable(user_id) };
-        let is_id = |id: &str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let id = match canonical.kind() {
             PrincipalKind::Role => {
                 let (id, session) = user_id.split_once(':').ok_or_else(mismatch)?;
                 // A role calls by its sessions alone: STS names no role, and none is believed to call.
-                if session.is_empty() || session != session_name || !is_id(id) {
+                if session.is_empty() || session != session_name || !is_unique_id(id) {
                     return Err(mismatch());
                 }
                 id
@@ -284,7 +317,7 @@ impl Principal {
                 user_id
             }
             PrincipalKind::User | PrincipalKind::Root => {
-                if !is_id(user_id) {
+                if !is_unique_id(user_id) {
                     return Err(mismatch());
                 }
                 user_id
@@ -301,12 +334,20 @@ impl Principal {
     }
 }
 
+/// Whether this may be the unique id of a role or user.
+fn is_unique_id(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Turns a caller's ARN into IAM's form, and gives the session's name (empty where there is none).
 ///
 /// # Errors
 /// If the ARN names nothing that can call: groups, instance profiles, an `assumed-role` without a session.
 pub fn canonicalize(arn: &str) -> Result<(PrincipalArn, &str), ArnError> {
-    let parsed = Arn::parse(arn)?;
+    canonical_of(arn, Arn::parse(arn)?)
+}
+
+fn canonical_of<'a>(arn: &str, parsed: Arn<'a>) -> Result<(PrincipalArn, &'a str), ArnError> {
     if parsed.service != "sts" || !parsed.resource.starts_with("assumed-role") {
         return Ok((PrincipalArn::parse(arn)?, ""));
     }
@@ -320,7 +361,7 @@ pub fn canonicalize(arn: &str) -> Result<(PrincipalArn, &str), ArnError> {
     if !is_session_name(session) {
         return Err(fail(ArnProblem::Session));
     }
-    let canonical = format!("arn:{}:iam::{}:role/{role}", parsed.partition, parsed.account);
+    let canonical = ["arn:", parsed.partition.name(), ":iam::", parsed.account, ":role/", role].concat();
     Ok((PrincipalArn::parse(&canonical).map_err(|error| fail(error.problem))?, session))
 }
 
@@ -419,6 +460,34 @@ mod tests {
             "arn:aws:iam::123456789012:assumed-role/a/b",
         ] {
             assert!(canonicalize(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_put_together_from_its_role_is_the_one_that_its_arn_says() {
+        let id = PrincipalId("AROAX".to_owned());
+        for (role, session) in [
+            ("arn:aws:iam::123456789012:role/R", "s@x.com"),
+            ("arn:aws-cn:iam::123456789012:role/path/to/R", "i-0123456789abcdef0"),
+            ("arn:aws:iam::123456789012:role/R", "x"),
+        ] {
+            let role = PrincipalArn::parse(role).unwrap();
+            let made = Principal::of_role_session(&role, &id, session, "ASIA").unwrap();
+            let read = Principal::from_caller_identity(&made.arn, "123456789012", &format!("AROAX:{session}"), "ASIA");
+            assert_eq!(made, read.unwrap());
+        }
+        for (principal, session) in [
+            ("arn:aws:iam::123456789012:role/R", ""),
+            ("arn:aws:iam::123456789012:role/R", "a/b"),
+            ("arn:aws:iam::123456789012:role/R", "a\nb"),
+            ("arn:aws:iam::123456789012:user/u", "s"),
+        ] {
+            let principal = PrincipalArn::parse(principal).unwrap();
+            assert!(Principal::of_role_session(&principal, &id, session, "ASIA").is_err(), "{principal} {session:?}");
+        }
+        let role = PrincipalArn::parse("arn:aws:iam::123456789012:role/R").unwrap();
+        for id in ["", "A:B", "A\n"] {
+            assert!(Principal::of_role_session(&role, &PrincipalId(id.to_owned()), "s", "ASIA").is_err(), "{id:?}");
         }
     }
 

@@ -48,7 +48,7 @@ impl Caller {
         match &self.identity {
             Identity::Root => format!("arn:{}:iam::{}:root", self.partition, self.account),
             Identity::User(user) => user.arn.to_string(),
-            Identity::RoleSession { role, session_name } => role.session_arn(session_name),
+            Identity::RoleSession { role, session_name } => role.arn.session_arn(session_name),
         }
     }
 
@@ -66,6 +66,9 @@ impl Caller {
     /// # Errors
     /// Not for a caller that this crate made.
     pub fn principal(&self) -> Result<Principal, PrincipalError> {
+        if let Identity::RoleSession { role, session_name } = &self.identity {
+            return Principal::of_role_session(&role.arn, &role.id, session_name, &self.access_key_id);
+        }
         Principal::from_caller_identity(&self.arn(), self.account.as_str(), &self.user_id(), &self.access_key_id)
     }
 

@@ -110,7 +110,7 @@ pub fn assume_role(
     let subject = SessionSubject::Role { id: role.id.clone(), session_name };
     Ok(AssumedRole {
         credentials: issue(sessions, subject, duration, now, random)?,
-        arn: role.session_arn(request.session_name),
+        arn: role.arn.session_arn(request.session_name),
         id: format!("{}:{}", role.id, request.session_name),
     })
 }

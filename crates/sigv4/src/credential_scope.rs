@@ -66,6 +66,22 @@ impl CredentialScope {
     pub fn service(&self) -> &str {
         &self.service
     }
+
+    /// Appends the scope as it is signed, with `between` between its parts.
+    pub fn push_to(&self, text: &mut String, between: &str) {
+        for part in [&self.date, &self.region, &self.service] {
+            text.push_str(part);
+            text.push_str(between);
+        }
+        text.push_str(TERMINATOR);
+    }
+
+    /// Whether a text says just this.
+    #[must_use]
+    pub fn is_text(&self, text: &str) -> bool {
+        let parts = [self.date.as_str(), &self.region, &self.service, TERMINATOR];
+        text.split('/').eq(parts)
+    }
 }
 
 impl fmt::Display for CredentialScope {
@@ -98,6 +114,15 @@ mod tests {
         assert_eq!(id, "AKIDEXAMPLE");
         assert_eq!((scope.date(), scope.region(), scope.service()), ("20260101", "us-gov-west-1", "sts"));
         assert_eq!(scope.to_string(), "20260101/us-gov-west-1/sts/aws4_request");
+        let mut signed = String::new();
+        scope.push_to(&mut signed, "/");
+        assert_eq!(signed, scope.to_string());
+        assert!(scope.is_text(&signed));
+        for other in
+            ["", "20260101/us-gov-west-1/sts", &format!("{signed}/"), &format!("/{signed}"), "a/b/c/aws4_request"]
+        {
+            assert!(!scope.is_text(other), "{other}");
+        }
     }
 
     #[test]

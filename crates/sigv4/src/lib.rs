@@ -16,6 +16,7 @@
 //! [`Presented::session_token`] with the credentials it looked up, hash the body it really received, and decode path
 //! and query only after verification (the query with [`query::pairs`], so that what was signed is what is read).
 
+mod byte_set;
 mod canonical;
 mod credential_scope;
 mod error;
@@ -28,6 +29,7 @@ mod signing_key;
 mod timestamp;
 mod verify;
 
+pub use byte_set::ByteSet;
 pub use canonical::{CanonicalRequest, PathForm};
 pub use credential_scope::CredentialScope;
 pub use error::{MalformedError, VerifyError};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::signing_key::push_hex;
+
 /// A request exactly as on the wire. Nothing in it is decoded or normalised: the signature covers these bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
@@ -54,7 +56,9 @@ impl PayloadHash {
     /// The hash as 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {
-        hex::encode(self.0)
+        let mut text = String::with_capacity(64);
+        push_hex(&mut text, &self.0);
+        text
     }
 }
 

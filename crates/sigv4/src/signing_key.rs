@@ -49,7 +49,9 @@ impl SigningKey {
     /// Signs a string to sign; 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn sign(&self, string_to_sign: &str) -> String {
-        hex::encode(hmac_sha256(self.0.as_slice(), string_to_sign.as_bytes()))
+        let mut text = String::with_capacity(64);
+        push_hex(&mut text, &hmac_sha256(self.0.as_slice(), string_to_sign.as_bytes()));
+        text
     }
 
     /// Whether a signature was made with this key. Takes the same time whichever byte differs.
@@ -67,9 +69,26 @@ impl fmt::Debug for SigningKey {
 /// The string to sign: algorithm, time, scope and the hash of the canonical request, one a line.
 #[must_use]
 pub fn string_to_sign(at: Timestamp, scope: &CredentialScope, canonical_request: &[u8]) -> String {
-    let time = format_timestamp(at);
-    let hash = hex::encode(Sha256::digest(canonical_request));
-    format!("{ALGORITHM}\n{time}\n{scope}\n{hash}")
+    let mut text = String::with_capacity(ROOM);
+    text.push_str(ALGORITHM);
+    text.push('\n');
+    text.push_str(&format_timestamp(at));
+    text.push('\n');
+    scope.push_to(&mut text, "/");
+    text.push('\n');
+    push_hex(&mut text, &Sha256::digest(canonical_request).into());
+    text
+}
+
+/// What no string to sign of a known region exceeds, in bytes.
+const ROOM: usize = 192;
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn push_hex(text: &mut String, bytes: &[u8; 32]) {
+    let mut digits = [0; 64];
+    // Of twice the length, and digits.
+    let _ = hex::encode_to_slice(bytes, &mut digits);
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 /// HMAC-SHA256 (RFC 2104). The key is brought to the hash's block of 64 bytes here, as the RFC says (section 2), since

@@ -82,14 +82,6 @@ pub struct Role {
     pub tags: Tags,
 }
 
-impl Role {
-    /// The ARN of one of its sessions: the path is not part of it.
-    pub fn session_arn(&self, session_name: &str) -> String {
-        let (partition, account, role) = (self.arn.partition(), self.arn.account(), self.arn.name());
-        format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session_name}")
-    }
-}
-
 /// A long-term access key.
 ///
 /// There is no `Serialize` here on purpose: only the stored form, which the store alone writes, has the secret.

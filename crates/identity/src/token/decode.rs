@@ -4,9 +4,11 @@
 //! is then not what was sent. Each rule is one that a forger or a lax parser has needed at some time; the vectors are in
 //! `cases/token/`.
 
+use std::ops::Deref;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use doorward_sigv4::{ALGORITHM, CredentialScope, Window, parse_timestamp};
+use doorward_sigv4::{ALGORITHM, ByteSet, CredentialScope, Window, parse_timestamp};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -45,7 +47,9 @@ pub(super) fn check_age(signed_at: Timestamp, now: Timestamp) -> Result<(), Toke
 
 /// The endpoint, which is on the list, and the raw query.
 fn split_url<'a>(url: &'a str, hosts: &StsHosts) -> Result<(Endpoint, &'a str), TokenError> {
-    if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+    // All of them, and not to the first: without a way out the compiler looks at many bytes at once.
+    let is_plain = |byte: u8| byte.is_ascii_graphic() & (byte != b'\\');
+    if !url.bytes().fold(true, |all, byte| all & is_plain(byte)) {
         return Err(TokenError::Url);
     }
     if url.contains('#') {
@@ -72,27 +76,44 @@ fn split_url<'a>(url: &'a str, hosts: &StsHosts) -> Result<(Endpoint, &'a str), 
 
 /// The nine parameters of a token, each at most once.
 #[derive(Default)]
-struct Parameters {
-    action: Option<Value>,
-    version: Option<Value>,
-    algorithm: Option<Value>,
-    credential: Option<Value>,
-    date: Option<Value>,
-    expires: Option<Value>,
-    security_token: Option<Value>,
-    signature: Option<Value>,
-    signed_headers: Option<Value>,
+struct Parameters<'a> {
+    action: Option<Value<'a>>,
+    version: Option<Value<'a>>,
+    algorithm: Option<Value<'a>>,
+    credential: Option<Value<'a>>,
+    date: Option<Value<'a>>,
+    expires: Option<Value<'a>>,
+    security_token: Option<Value<'a>>,
+    signature: Option<Value<'a>>,
+    signed_headers: Option<Value<'a>>,
 }
 
-type Value = Zeroizing<String>;
+/// A decoded value.
+enum Value<'a> {
+    /// As it stands in the URL, which is wiped as a whole.
+    Bare(&'a str),
+    /// Something in it was escaped.
+    Decoded(Zeroizing<String>),
+}
 
-impl Parameters {
+impl Deref for Value<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Bare(text) => text,
+            Self::Decoded(text) => text,
+        }
+    }
+}
+
+impl<'a> Parameters<'a> {
     /// Names count as they stand, in their exact case and without escapes: STS itself is that strict, and a second
     /// spelling of a name is how tokens were forged (CVE-2022-2385).
-    fn parse(query: &str) -> Result<Self, TokenError> {
+    fn parse(query: &'a str) -> Result<Self, TokenError> {
         let mut parameters = Self::default();
         for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').ok_or(TokenError::Query)?;
+            let (name, raw) = pair.split_once('=').ok_or(TokenError::Query)?;
             let (name, place) = match name {
                 "Action" => ("Action", &mut parameters.action),
                 "Version" => ("Version", &mut parameters.version),
@@ -105,7 +126,7 @@ impl Parameters {
                 "X-Amz-SignedHeaders" => ("X-Amz-SignedHeaders", &mut parameters.signed_headers),
                 _ => return Err(TokenError::UnknownParameter),
             };
-            if place.replace(decode_value(value)?).is_some() {
+            if place.replace(decode_value(raw)?).is_some() {
                 return Err(TokenError::DuplicateParameter(name));
             }
         }
@@ -117,7 +138,7 @@ impl Parameters {
         expect(self.version, "Version", VERSION)?;
         expect(self.algorithm, "X-Amz-Algorithm", ALGORITHM)?;
         let signed_headers = require(self.signed_headers, "X-Amz-SignedHeaders")?;
-        if *signed_headers != SIGNED_HEADERS {
+        if *signed_headers != *SIGNED_HEADERS {
             return Err(TokenError::SignedHeaders);
         }
         let expires_seconds = parse_expires(&require(self.expires, "X-Amz-Expires")?)?;
@@ -138,31 +159,37 @@ impl Parameters {
             scope,
             signed_at,
             expires_seconds,
-            session_token: self.security_token.map(|token| SecretString::from(token.as_str())),
-            signature: SecretString::from(signature.as_str()),
+            session_token: self.security_token.map(|token| SecretString::from(&*token)),
+            signature: SecretString::from(&*signature),
         })
     }
 }
 
-fn require(value: Option<Value>, name: &'static str) -> Result<Value, TokenError> {
+fn require<'a>(value: Option<Value<'a>>, name: &'static str) -> Result<Value<'a>, TokenError> {
     value.ok_or(TokenError::MissingParameter(name))
 }
 
-fn expect(value: Option<Value>, name: &'static str, expected: &str) -> Result<(), TokenError> {
-    if require(value, name)?.as_str() == expected { Ok(()) } else { Err(TokenError::Value(name)) }
+fn expect(value: Option<Value<'_>>, name: &'static str, expected: &str) -> Result<(), TokenError> {
+    if *require(value, name)? == *expected { Ok(()) } else { Err(TokenError::Value(name)) }
 }
 
-/// Visible ASCII after decoding. Bare are only bytes that mean themselves in every reading of a query; a bare `+` is a
-/// space to some and a plus to others, a bare `;` was a separator once. What is bare is copied in runs: a session token
-/// is hundreds of letters with a few escapes between.
-fn decode_value(raw: &str) -> Result<Value, TokenError> {
-    let mut decoded = Zeroizing::new(String::with_capacity(raw.len()));
+/// Visible ASCII after decoding. What is bare is copied in runs: a session token is hundreds of letters with a few
+/// escapes between.
+fn decode_value(raw: &str) -> Result<Value<'_>, TokenError> {
+    let mut decoded = Zeroizing::new(String::new());
     let mut rest = raw;
     loop {
-        let (run, after) = rest.split_at(rest.bytes().position(|byte| !is_bare(byte)).unwrap_or(rest.len()));
+        let bare = rest.bytes().position(|byte| !BARE.contains(byte)).unwrap_or(rest.len());
+        if bare == raw.len() {
+            return Ok(Value::Bare(raw));
+        }
+        // At once all that can be needed, so that growing leaves no copies behind.
+        let room = raw.len() - decoded.len();
+        decoded.reserve_exact(room);
+        let (run, after) = rest.split_at(bare);
         decoded.push_str(run);
         let Some(escape) = after.as_bytes().first_chunk::<3>() else {
-            return if after.is_empty() { Ok(decoded) } else { Err(TokenError::Query) };
+            return if after.is_empty() { Ok(Value::Decoded(decoded)) } else { Err(TokenError::Query) };
         };
         let [b'%', high, low] = *escape else { return Err(TokenError::Query) };
         let (high, low) = (hex_digit(high).ok_or(TokenError::Query)?, hex_digit(low).ok_or(TokenError::Query)?);
@@ -175,10 +202,9 @@ fn decode_value(raw: &str) -> Result<Value, TokenError> {
     }
 }
 
-/// Whether a byte may stand for itself.
-fn is_bare(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'=')
-}
+/// The bytes that may stand for themselves, because they do so in every reading of a query: a bare `+` is a space to
+/// some and a plus to others, a bare `;` was a separator once.
+static BARE: ByteSet = ByteSet::alphanumeric_and(b"-._~/:=");
 
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
@@ -204,7 +230,7 @@ fn parse_credential(
     let region = scope_text.split('/').nth(1).ok_or(TokenError::Scope)?;
     let scope = CredentialScope::new(signed_at, region, "sts").map_err(|_| TokenError::Scope)?;
     // The scope that this date, region and service have is the only one: compared as text, nothing else can slip in.
-    if !is_key_id(access_key_id) || scope.to_string() != scope_text || !endpoint.accepts_region(region) {
+    if !is_key_id(access_key_id) || !scope.is_text(scope_text) || !endpoint.accepts_region(region) {
         return Err(TokenError::Scope);
     }
     Ok((access_key_id.to_owned(), scope))
