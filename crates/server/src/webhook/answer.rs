@@ -13,7 +13,7 @@ use super::authenticate::{Authentication, Prover, authenticate};
 use super::authorize::authorize;
 use super::decision_id::DecisionId;
 use super::subject_access_review::SubjectAccessReview;
-use super::token_review::{TokenReview, TokenReviewAnswer};
+use super::token_review::{TokenReview, TokenReviewAnswer, TokenReviewStatus};
 use crate::view::View;
 
 /// Why there is no answer: the status and the text of the response.
@@ -41,13 +41,13 @@ pub async fn answer_token_review(
 ) -> Result<Answered, Refused> {
     let review: TokenReview<'_> = parse(body)?;
     expect_kind(&review.kind, "TokenReview", &review.api_version, "authentication.k8s.io")?;
-    match authenticate(view, name, &review.spec, prover).await {
-        Authentication::Answer(status, outcome) => {
-            let answer = TokenReviewAnswer { api_version: &review.api_version, kind: "TokenReview", status };
-            let mut body = Vec::with_capacity(ROOM);
-            write_json(&mut body, &answer)?;
-            Ok(Answered { body: body.into(), outcome })
-        }
+    let answer = |status: TokenReviewStatus<'_>| {
+        let mut body = Vec::with_capacity(ROOM);
+        let answer = TokenReviewAnswer { api_version: &review.api_version, kind: "TokenReview", status };
+        write_json(&mut body, &answer).map(|()| body)
+    };
+    match authenticate(view, name, &review.spec, prover, answer).await {
+        Authentication::Answer(body, outcome) => Ok(Answered { body: body?.into(), outcome }),
         // Without `Retry-After`: with it client-go itself sends the call again up to ten times, in each of the attempts
         // that kube-apiserver makes anyway.
         Authentication::Throttled(message) => Err((StatusCode::TOO_MANY_REQUESTS, message)),

@@ -25,9 +25,9 @@ pub struct Prover<'a> {
 }
 
 /// How a token fared.
-pub(super) enum Authentication<'a> {
+pub(super) enum Authentication<A> {
     /// It is decided, for better or worse, and counted as this.
-    Answer(TokenReviewStatus<'a>, &'static str),
+    Answer(A, &'static str),
     /// Nothing can be said yet, for want of calls.
     Throttled(String),
     /// Nothing can be said yet: STS or aws-auth would decide, and is not known.
@@ -40,12 +40,15 @@ pub(super) enum Authentication<'a> {
 const API_SERVER_AUDIENCES: [&str; 3] =
     ["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local", "kubernetes.default.svc"];
 
-pub(super) async fn authenticate<'a>(
+/// `answer` makes the answer from its status while all that the status borrows is there: to copy it costs more than to
+/// decide.
+pub(super) async fn authenticate<A>(
     view: impl Fn() -> Arc<View> + Sync,
     name: &ClusterName,
-    spec: &'a TokenReviewSpec<'_>,
+    spec: &TokenReviewSpec<'_>,
     prover: &Prover<'_>,
-) -> Authentication<'a> {
+    answer: impl FnOnce(TokenReviewStatus<'_>) -> A,
+) -> Authentication<A> {
     let Prover { verifier, now, decision } = *prover;
     let before = view();
     if before.cluster(name.as_str()).is_none() {
@@ -53,25 +56,30 @@ pub(super) async fn authenticate<'a>(
     }
     let caller = match verifier.verify(&before.directory, name.as_str(), &spec.token, now).await {
         Ok(caller) => caller,
-        Err(error) => return not_verified(name, decision, error),
+        Err(error) => return not_verified(name, decision, error, answer),
     };
     let verified = view();
     let Some(cluster) = verified.cluster(name.as_str()) else { return Authentication::NoCluster };
     match resolve(&cluster.world, &caller) {
         // The name of a node may be a call to AWS: it is looked up only for whoever needs it.
         Err(Refusal::Username { error: RenderError::NoPrivateDnsName { .. }, .. }) => {}
-        outcome => return decided(prover, cluster, spec, &caller, outcome).await,
+        outcome => return decided(prover, cluster, spec, &caller, outcome, answer).await,
     }
     let caller = match verifier.private_dns_name(&verified.directory, &caller).await {
         Ok(private_dns_name) => Principal { private_dns_name, ..Arc::unwrap_or_clone(caller) },
-        Err(error) => return not_verified(name, decision, error),
+        Err(error) => return not_verified(name, decision, error, answer),
     };
     let named = view();
     let Some(cluster) = named.cluster(name.as_str()) else { return Authentication::NoCluster };
-    decided(prover, cluster, spec, &caller, resolve(&cluster.world, &caller)).await
+    decided(prover, cluster, spec, &caller, resolve(&cluster.world, &caller), answer).await
 }
 
-fn not_verified<'a>(name: &ClusterName, decision: DecisionId, error: IdentityError) -> Authentication<'a> {
+fn not_verified<A>(
+    name: &ClusterName,
+    decision: DecisionId,
+    error: IdentityError,
+    answer: impl FnOnce(TokenReviewStatus<'_>) -> A,
+) -> Authentication<A> {
     let (reason, message) = (error.reason(), error.to_string());
     match error {
         IdentityError::Throttled(_) | IdentityError::Undecided(_) => {
@@ -81,18 +89,19 @@ fn not_verified<'a>(name: &ClusterName, decision: DecisionId, error: IdentityErr
         }
         IdentityError::Token(_) | IdentityError::Refused { .. } | IdentityError::NotAPrincipal { .. } => {
             tracing::info!(cluster = %name, decision_id = %decision, reason, error = message, "access denied");
-            Authentication::Answer(TokenReviewStatus { error: message, ..TokenReviewStatus::default() }, reason)
+            Authentication::Answer(answer(TokenReviewStatus::refused(&message)), reason)
         }
     }
 }
 
-async fn decided<'a>(
+async fn decided<A>(
     prover: &Prover<'_>,
     cluster: &ClusterView,
-    spec: &'a TokenReviewSpec<'_>,
+    spec: &TokenReviewSpec<'_>,
     caller: &Principal,
     outcome: Result<Resolved<'_>, Refusal>,
-) -> Authentication<'a> {
+    answer: impl FnOnce(TokenReviewStatus<'_>) -> A,
+) -> Authentication<A> {
     let (name, decision) = (&cluster.record.name, prover.decision);
     match outcome {
         Ok(Resolved { identity, source }) => {
@@ -105,13 +114,9 @@ async fn decided<'a>(
             // An empty list means the API server's own audience.
             let is_known = |audience: &&str| API_SERVER_AUDIENCES.contains(audience);
             let audiences = spec.audiences.iter().map(|audience| &**audience).filter(is_known).collect();
-            let status = TokenReviewStatus {
-                authenticated: true,
-                user: Some(UserInfo::new(identity, decision)),
-                audiences,
-                ..TokenReviewStatus::default()
-            };
-            Authentication::Answer(status, "granted")
+            let user = Some(UserInfo::new(&identity, decision));
+            let status = TokenReviewStatus { authenticated: true, user, audiences, error: "" };
+            Authentication::Answer(answer(status), "granted")
         }
         Err(Refusal::NotMapped) if cluster.world.mode().uses_aws_auth() && !cluster.aws_auth.seen => {
             tracing::warn!(
@@ -125,9 +130,8 @@ async fn decided<'a>(
                 cluster = %name, decision_id = %decision, arn = %caller.canonical, session = caller.session_name,
                 principal_id = %caller.id, access_key_id = caller.access_key_id, reason = refusal.reason(), %refusal, "access denied"
             );
-            let status =
-                TokenReviewStatus { error: format!("{}: {refusal}", caller.canonical), ..TokenReviewStatus::default() };
-            Authentication::Answer(status, refusal.reason())
+            let message = format!("{}: {refusal}", caller.canonical);
+            Authentication::Answer(answer(TokenReviewStatus::refused(&message)), refusal.reason())
         }
     }
 }

@@ -59,7 +59,7 @@ impl Handler for Webhooks {
             Ok(body) => respond(StatusCode::OK, body, "application/json"),
             Err((status, message)) => {
                 self.metrics.rejection(status);
-                tracing::info!(peer = %peer.address, status = status.as_u16(), message, "a webhook call was refused");
+                tracing::info!(peer = %peer.address, status = status.as_u16(), error = message, "a webhook call was refused");
                 respond(status, message.into(), "text/plain; charset=utf-8")
             }
         }

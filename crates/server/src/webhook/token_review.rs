@@ -1,8 +1,9 @@
 //! TokenReview, `authentication.k8s.io` v1 and v1beta1: the two differ in nothing that matters here.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use doorward_core::resolve::KubernetesIdentity;
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::decision_id::{DecisionId, EXTRA_KEY};
@@ -41,33 +42,47 @@ pub(super) struct TokenReviewAnswer<'a> {
 pub(super) struct TokenReviewStatus<'a> {
     pub(super) authenticated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user: Option<UserInfo>,
+    pub(super) user: Option<UserInfo<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) audiences: Vec<&'a str>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) error: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) error: &'a str,
 }
 
-#[derive(Serialize)]
-pub(super) struct UserInfo {
-    username: String,
-    uid: String,
-    groups: Vec<String>,
-    #[serde(serialize_with = "as_lists")]
-    extra: BTreeMap<&'static str, String>,
+impl<'a> TokenReviewStatus<'a> {
+    pub(super) fn refused(error: &'a str) -> Self {
+        Self { error, ..Self::default() }
+    }
 }
+
+/// The identity; with the decision's id, if the audit is to have that.
+#[derive(Serialize)]
+pub(super) struct UserInfo<'a> {
+    username: &'a str,
+    uid: &'a str,
+    groups: &'a [String],
+    #[serde(serialize_with = "as_lists")]
+    extra: Extra<'a>,
+}
+
+/// Extra attributes, and the id that may be one of them.
+type Extra<'a> = (&'a [(&'static str, Cow<'a, str>)], DecisionId);
 
 /// Each value as a list of one.
-fn as_lists<S: Serializer>(extra: &BTreeMap<&'static str, String>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(extra.iter().map(|(key, value)| (key, [value])))
+fn as_lists<S: Serializer>((extra, decision): &Extra<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for (key, value) in *extra {
+        map.serialize_entry(key, &[value])?;
+    }
+    if decision.is_for_audit() {
+        map.serialize_entry(EXTRA_KEY, &[decision.to_string()])?;
+    }
+    map.end()
 }
 
-impl UserInfo {
-    /// The identity; with the decision's id, if the audit is to have that.
-    pub(super) fn new(identity: KubernetesIdentity<'_>, decision: DecisionId) -> Self {
+impl<'a> UserInfo<'a> {
+    pub(super) fn new(identity: &'a KubernetesIdentity<'a>, decision: DecisionId) -> Self {
         let KubernetesIdentity { username, uid, groups, extra } = identity;
-        let extra = extra.into_iter().map(|(key, value)| (key, value.into_owned()));
-        let id = decision.is_for_audit().then(|| (EXTRA_KEY, decision.to_string()));
-        Self { username, uid, groups: groups.into_owned(), extra: extra.chain(id).collect() }
+        Self { username, uid, groups, extra: (extra, decision) }
     }
 }
