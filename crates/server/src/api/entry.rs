@@ -86,7 +86,7 @@ impl Api {
             Err(error) => {
                 tracing::info!(
                     request_id, method = %incoming.method, path = incoming.path, code = error.code,
-                    message = error.message, "an API call was refused"
+                    error = error.message, "an API call was refused"
                 );
                 Answer::json_error(&error, cluster.as_deref())
             }

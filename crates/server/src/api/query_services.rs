@@ -49,7 +49,7 @@ pub(super) async fn answer(
     match run(api, incoming, service, format, now, request_id).await {
         Ok(answer) => answer,
         Err(error) => {
-            tracing::info!(request_id, code = error.code, message = error.message, "an API call was refused");
+            tracing::info!(request_id, code = error.code, error = error.message, "an API call was refused");
             Answer {
                 status: error.status,
                 content_type: format.content_type(),
