@@ -13,6 +13,7 @@ mod init;
 mod kubeconfig;
 mod kubernetes;
 mod lab;
+mod log_line;
 mod logging;
 mod man;
 mod mapping;

@@ -15,8 +15,9 @@ use prometheus_client::metrics::counter::Counter;
 /// Lines lost since the start. One for the process, as the log is.
 pub(crate) static LOST: LazyLock<Counter> = LazyLock::new(Counter::default);
 
-/// How long a line waits for others.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long a line waits for others: long enough for dozens of them on a busy server, and no longer, since whatever is
+/// asked while a processor writes them waits for that.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Bytes that may wait: some thousand lines.
 const ROOM: usize = 1024 * 1024;
