@@ -41,7 +41,7 @@ pub(crate) const CLUSTER: &str = "bench";
 /// Its account.
 pub(crate) const ACCOUNT: &str = "123456789012";
 /// Users that have no entry yet: whom the write measurements make entries for.
-pub(crate) const USERS: usize = 40_000;
+pub(crate) const USERS: usize = 100_000;
 /// Sessions of the role that calls.
 const SESSIONS: usize = 200;
 /// A token is good for so long, with a margin for the run itself.

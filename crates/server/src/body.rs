@@ -159,6 +159,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_pieces_of_a_body_are_read_in_their_order_however_many_there_are() {
+        let reader = BodyReader::new(MAX);
+        for pieces in [["abc", "", ""], ["", "ab", "c"], ["a", "b", "c"], ["ab", "", "c"]] {
+            let frames = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece.as_bytes()))));
+            assert_eq!(reader.read(StreamBody::new(stream::iter(frames))).await.unwrap().bytes, "abc", "{pieces:?}");
+        }
+        assert_eq!(reader.read(Full::new(Bytes::from_static(b"abc"))).await.unwrap().bytes, "abc");
+    }
+
+    #[tokio::test]
     async fn who_still_sends_what_is_refused_is_heard_out_but_not_for_ever() {
         let left_of = async |chunk: usize, count: usize| {
             let mut body = chunks(&vec![chunk; count]);

@@ -83,12 +83,12 @@ fn not_verified<A>(
     let (reason, message) = (error.reason(), error.to_string());
     match error {
         IdentityError::Throttled(_) | IdentityError::Undecided(_) => {
-            tracing::warn!(cluster = %name, decision_id = %decision, reason, error = message, "cannot decide");
+            tracing::warn!(cluster = name.as_str(), decision_id = %decision, reason, error = message, "cannot decide");
             let is_throttled = matches!(error, IdentityError::Throttled(_));
             if is_throttled { Authentication::Throttled(message) } else { Authentication::Undecided(message) }
         }
         IdentityError::Token(_) | IdentityError::Refused { .. } | IdentityError::NotAPrincipal { .. } => {
-            tracing::info!(cluster = %name, decision_id = %decision, reason, error = message, "access denied");
+            tracing::info!(cluster = name.as_str(), decision_id = %decision, reason, error = message, "access denied");
             Authentication::Answer(answer(TokenReviewStatus::refused(&message)), reason)
         }
     }
@@ -108,8 +108,8 @@ async fn decided<A>(
             prover.verifier.let_in(caller).await;
             cluster.usage.count(&source, prover.now);
             tracing::info!(
-                cluster = %name, decision_id = %decision, arn = %caller.canonical, session = caller.session_name,
-                principal_id = %caller.id, access_key_id = caller.access_key_id, username = identity.username, groups = ?identity.groups, by = %source, "access granted"
+                cluster = name.as_str(), decision_id = %decision, arn = caller.canonical.as_str(), session = caller.session_name,
+                principal_id = caller.id.0, access_key_id = caller.access_key_id, username = identity.username, groups = ?identity.groups, by = %source, "access granted"
             );
             // An empty list means the API server's own audience.
             let is_known = |audience: &&str| API_SERVER_AUDIENCES.contains(audience);
@@ -120,15 +120,15 @@ async fn decided<A>(
         }
         Err(Refusal::NotMapped) if cluster.world.mode().uses_aws_auth() && !cluster.aws_auth.seen => {
             tracing::warn!(
-                cluster = %name, decision_id = %decision, arn = %caller.canonical,
+                cluster = name.as_str(), decision_id = %decision, arn = caller.canonical.as_str(),
                 "cannot decide, aws-auth was not read yet"
             );
             Authentication::Undecided(format!("aws-auth of cluster {name} was not read yet"))
         }
         Err(refusal) => {
             tracing::info!(
-                cluster = %name, decision_id = %decision, arn = %caller.canonical, session = caller.session_name,
-                principal_id = %caller.id, access_key_id = caller.access_key_id, reason = refusal.reason(), %refusal, "access denied"
+                cluster = name.as_str(), decision_id = %decision, arn = caller.canonical.as_str(), session = caller.session_name,
+                principal_id = caller.id.0, access_key_id = caller.access_key_id, reason = refusal.reason(), %refusal, "access denied"
             );
             let message = format!("{}: {refusal}", caller.canonical);
             Authentication::Answer(answer(TokenReviewStatus::refused(&message)), refusal.reason())

@@ -17,15 +17,15 @@ pub(super) fn authorize<'a>(
         Decision::Allow(grant) => {
             let (name, user) = (&cluster.record.name, &*spec.user);
             if decision.is_for_audit() {
-                tracing::info!(cluster = %name, decision_id = %decision, user, ?asked, %grant, "allowed");
+                tracing::info!(cluster = name.as_str(), decision_id = %decision, user, ?asked, %grant, "allowed");
             } else {
-                tracing::debug!(cluster = %name, decision_id = %decision, user, ?asked, %grant, "allowed");
+                tracing::debug!(cluster = name.as_str(), decision_id = %decision, user, ?asked, %grant, "allowed");
             }
             (Some(grant), "allowed")
         }
         Decision::NoOpinion(why) => {
             tracing::debug!(
-                cluster = %cluster.record.name, decision_id = %decision, user = &*spec.user, ?asked,
+                cluster = cluster.record.name.as_str(), decision_id = %decision, user = &*spec.user, ?asked,
                 why = why.reason(), "no opinion"
             );
             (None, why.reason())
