@@ -56,20 +56,28 @@ impl Shared {
         if self.desk().begin_to_serve() {
             // On its own, since whoever waits for the answer may go away.
             tokio::spawn(async move {
-                loop {
-                    let batch = self.desk().next_batch();
-                    let Some(batch) = batch else { return };
-                    self.commit(batch).await;
+                while let Some((batch, rests_on)) = self.next_batch() {
+                    self.commit(batch, rests_on).await;
                 }
             });
         }
     }
 
-    async fn commit(&self, batch: Batch) {
+    /// The next batch, and the revision of the View that it was planned on.
+    ///
+    /// Both while the desk is held. From then on the watch may publish what others wrote: a batch that was planned without
+    /// that has to be refused by the store, and would not be if it stated the later revision.
+    pub(super) fn next_batch(&self) -> Option<(Batch, Option<Revision>)> {
+        let mut desk = self.desk();
+        let batch = desk.next_batch()?;
+        Some((batch, self.view.load().generation))
+    }
+
+    pub(super) async fn commit(&self, batch: Batch, rests_on: Option<Revision>) {
         let Batch { number, last_event, writes, answers } = batch;
         let changes = !writes.is_empty();
         let outcome = if changes || self.store.is_shared() {
-            match self.transaction(number, last_event, writes) {
+            match self.transaction(number, last_event, rests_on, writes) {
                 Ok(txn) => {
                     let began = Instant::now();
                     let outcome = self.settle(txn).await;
@@ -148,10 +156,17 @@ impl Shared {
         outcome
     }
 
-    /// What stores a batch if nobody else wrote. Where nothing is to be stored, it only asks whether somebody did.
-    fn transaction(&self, batch: u64, last_event: u64, writes: Vec<Write>) -> Result<Txn, WriteError> {
+    /// What stores a batch if nobody wrote since what it rests on. Where nothing is to be stored, it only asks whether
+    /// somebody did.
+    fn transaction(
+        &self,
+        batch: u64,
+        last_event: u64,
+        rests_on: Option<Revision>,
+        writes: Vec<Write>,
+    ) -> Result<Txn, WriteError> {
         let key = Key::new(GENERATION)?;
-        let expect = self.view.load().generation.map_or(Expect::Absent, Expect::Revision);
+        let expect = rests_on.map_or(Expect::Absent, Expect::Revision);
         let condition = Txn::new().when(key.clone(), expect);
         if writes.is_empty() {
             return Ok(condition);

@@ -18,7 +18,8 @@ use futures::future::{BoxFuture, FutureExt as _, join_all};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
-use super::{Engine, Event, GENERATION};
+use super::desk::Verdict;
+use super::{Engine, Event, GENERATION, pieces};
 use crate::change::Change;
 use crate::error::WriteError;
 use crate::view::{Limits, UnknownPrincipals, View};
@@ -315,6 +316,30 @@ async fn a_server_that_is_behind_refuses_nothing_by_what_is_no_longer_so() {
     let _following = follow(&behind);
     made.await.unwrap().unwrap();
     assert!(matches!(make(&behind, "user").await, Err(Refused::Exists)));
+}
+
+/// It would overwrite what the other wrote; and what is planned next, without it, would overwrite it in turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_was_taken_before_another_servers_write_became_known_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Shared::open(folder.path());
+    let (one, two) = (first_engine(&store).await, engine(&store).await);
+    // What a request does, but nobody stores it yet.
+    let planned = {
+        let mut desk = one.shared.desk();
+        let new = NewUser { account: account(), path: "/", name: "planned", tags: &[], is_administrator: false };
+        let (change, _) = desk.draft().directory.create_user(&new, Timestamp::now(), &mut OsRandom).unwrap();
+        let mut pieces = pieces(desk.draft(), &event(), 0, vec![Change::Directory(change)]).unwrap();
+        desk.add(pieces.pop().unwrap())
+    };
+    let (batch, rests_on) = one.shared.next_batch().unwrap();
+    make(&two, "other").await.unwrap();
+    let _following = follow(&one);
+    until_known(&one, "other").await;
+    one.shared.commit(batch, rests_on).await;
+    assert!(matches!(planned.await.unwrap(), Verdict::Again));
+    let stored = engine(&store).await;
+    assert!(has(&stored.view(), "other") && !has(&stored.view(), "planned"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
