@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use doorward_server::LogWriter;
-use doorward_sigv4::ByteSet;
 use serde::Deserialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
@@ -150,7 +149,8 @@ fn targets(asked: &str) -> Result<Option<Targets>, String> {
             Some("") => return Err(wrong()),
             Some(level) => level.parse().map_err(|_| wrong())?,
         };
-        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| NAME.contains(byte));
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte);
+        let is_name = |name: &str| !name.is_empty() && name.bytes().all(is_part);
         targets = Some(match module {
             None => known.with_default(level),
             Some(module) if is_name(module) => known.with_target(module, level),
@@ -159,9 +159,6 @@ fn targets(asked: &str) -> Result<Option<Targets>, String> {
     }
     Ok(targets)
 }
-
-/// What the name of a module consists of.
-const NAME: ByteSet = ByteSet::alphanumeric_and(b"_:-");
 
 #[cfg(test)]
 mod tests {
