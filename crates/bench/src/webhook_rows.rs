@@ -67,7 +67,7 @@ pub(crate) async fn measure(
             access_review_body(small, "carts", "create"),
         ),
     ] {
-        let body_length = bodies.iter().find(|(of, _)| *of == path).map_or(0, |(_, length)| *length);
+        let body_length = bodies.iter().find(|(served, _)| *served == path).map_or(0, |(_, length)| *length);
         let requests = vec![post_json(path, &body)];
         // Right after what is held against it: a machine may be faster now than in a minute.
         let beside = cases.iter().position(|case| case.name == of).map_or(cases.len(), |at| at + 1);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::signing_key::push_hex;
+use crate::signing_key::hex_digits;
 
 /// A request exactly as on the wire. Nothing in it is decoded or normalised: the signature covers these bytes.
 #[derive(Debug, Clone, Copy)]
@@ -56,9 +56,7 @@ impl PayloadHash {
     /// The hash as 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {
-        let mut text = String::with_capacity(64);
-        push_hex(&mut text, &self.0);
-        text
+        hex_digits(&self.0)
     }
 }
 

@@ -49,9 +49,7 @@ impl SigningKey {
     /// Signs a string to sign; 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn sign(&self, string_to_sign: &str) -> String {
-        let mut text = String::with_capacity(64);
-        push_hex(&mut text, &hmac_sha256(self.0.as_slice(), string_to_sign.as_bytes()));
-        text
+        hex_digits(&hmac_sha256(self.0.as_slice(), string_to_sign.as_bytes()))
     }
 
     /// Whether a signature was made with this key. Takes the same time whichever byte differs.
@@ -76,19 +74,19 @@ pub fn string_to_sign(at: Timestamp, scope: &CredentialScope, canonical_request:
     text.push('\n');
     scope.push_to(&mut text, "/");
     text.push('\n');
-    push_hex(&mut text, &Sha256::digest(canonical_request).into());
+    text.push_str(&hex_digits(&Sha256::digest(canonical_request).into()));
     text
 }
 
 /// What no string to sign of a known region exceeds, in bytes.
 const ROOM: usize = 192;
 
-/// Lower-case hexadecimal digits.
-pub(crate) fn push_hex(text: &mut String, bytes: &[u8; 32]) {
+/// A hash in lower-case hexadecimal digits. All at once, since `hex::encode` pushes one after the other.
+pub(crate) fn hex_digits(hash: &[u8; 32]) -> String {
     let mut digits = [0; 64];
     // Of twice the length, and digits.
-    let _ = hex::encode_to_slice(bytes, &mut digits);
-    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+    let _ = hex::encode_to_slice(hash, &mut digits);
+    std::str::from_utf8(&digits).unwrap_or_default().to_owned()
 }
 
 /// HMAC-SHA256 (RFC 2104). The key is brought to the hash's block of 64 bytes here, as the RFC says (section 2), since
