@@ -2,8 +2,9 @@
 //!
 //! Ours, because each decision of the token webhook is such a line: `tracing_subscriber` looks at its message character
 //! by character and paints each name whether there is colour or not, so that the line took 12 % of the whole request and
-//! takes 8 % here. And because of what stands in a line: a name that whoever knocks has chosen must neither begin a line of its own nor tell
-//! a terminal anything (CVE-2025-58160), in any field. What cannot be printed is written as Rust escapes it.
+//! takes 8 % here. And because of what stands in a line: a name that whoever knocks has chosen must neither begin a line
+//! of its own nor tell a terminal anything (CVE-2025-58160), in any field. What cannot be printed is written as Rust
+//! escapes it.
 
 use std::fmt::{self, Debug, Write as _};
 
